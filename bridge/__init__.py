@@ -1,0 +1,1 @@
+"""Keeps LeadByte queue results and LeadSquared leads in step."""

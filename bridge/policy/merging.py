@@ -1,0 +1,107 @@
+"""Newest wins, field by field: how deliveries for one lead meet each other and the values already agreed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bridge.model import Stamp
+from bridge.policy.values import Agreed, digest
+
+Stamped = Mapping[str, tuple[str, Stamp]]
+"""Field → (value, how new it is)."""
+
+
+def merge(one: Stamped, other: Stamped) -> dict[str, tuple[str, Stamp]]:
+    """Every field of both, each with its newer value; at equal age `one` wins."""
+    merged = dict(other)
+    for name, (value, stamp) in one.items():
+        if name not in merged or stamp >= merged[name][1]:
+            merged[name] = (value, stamp)
+    return merged
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What of a delivery is still to be sent. Neither `outdated` nor `equal`: send `fields`."""
+
+    fields: Mapping[str, str]
+    outdated: bool = False
+    equal: bool = False
+
+
+def settle(fields: Stamped, agreed: Agreed, keys: frozenset[str], *, force: bool) -> Settled:
+    """Leave out what a newer delivery has already set; see whether the rest is what both sides agree on.
+
+    `keys` name the lead and are always sent. `force` sends even what is agreed, but never an older value.
+    """
+    wanted = {n: v for n, (v, stamp) in fields.items() if n in keys or not _newer_agreed(agreed, n, stamp)}
+    left_out = len(wanted) < len(fields)
+    if left_out and wanted.keys() <= keys:
+        return Settled({}, outdated=True)
+    equal = not force and all(n in agreed and agreed[n][0] == digest(n, v) for n, v in wanted.items())
+    return Settled(wanted, equal=equal)
+
+
+def agree(
+    agreed: Agreed, sent: Mapping[str, str], stamps: Mapping[str, Stamp]
+) -> dict[str, tuple[str, Stamp]]:
+    """The agreed values after `sent` was applied; a value that is already agreed from a newer result stays."""
+    applied = {
+        n: (digest(n, v), stamps[n]) for n, v in sent.items() if not _newer_agreed(agreed, n, stamps[n])
+    }
+    return {**agreed, **applied}
+
+
+def _newer_agreed(agreed: Agreed, name: str, stamp: Stamp) -> bool:
+    return name in agreed and agreed[name][1] > stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A delivery of the same identity that is not done: pending, failed or unprocessed.
+
+    `same_lead`: of the same queueId and mapping. `sendable`: pending and with values that may be sent as they are.
+    """
+
+    id: int
+    fields: Stamped
+    same_lead: bool
+    sendable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """What a new delivery does to the open ones.
+
+    `fields`: what it is born with; `beaten_by`: the open delivery that took over its values (it is born superseded),
+    which then holds `fields`; `supersedes`: the open ones it replaces.
+    """
+
+    fields: Stamped
+    supersedes: tuple[int, ...] = ()
+    beaten_by: int | None = None
+
+
+def meet(new: Stamped, others: Iterable[Open]) -> Meeting:
+    """Let a new delivery meet the open ones of its identity: the newest survives and takes over what it lacks.
+
+    A failed one is replaced only by a newer one that holds all its fields, so that no value is lost unseen.
+    """
+    fields, supersedes = dict(new), []
+    for other in others:
+        newer = _age(fields) >= _age(other.fields)
+        if other.same_lead and not other.sendable:
+            supersedes.append(other.id)
+        elif other.sendable and newer:
+            fields = merge(fields, other.fields)
+            supersedes.append(other.id)
+        elif other.sendable:
+            return Meeting(merge(other.fields, fields), tuple(supersedes), beaten_by=other.id)
+        elif newer and other.fields.keys() <= fields.keys():
+            supersedes.append(other.id)
+    return Meeting(fields, tuple(supersedes))
+
+
+def _age(fields: Stamped) -> Stamp:
+    return max(stamp for _, stamp in fields.values())

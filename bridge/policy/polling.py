@@ -1,0 +1,44 @@
+"""What a poll of one queueId leads to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.errors import CallError
+from bridge.model import ItemState, PollRecord, QueueReply, Verdict, WaitingItem
+from bridge.policy.backoff import Backoff
+
+RESOLVING = (Verdict.FINAL, Verdict.QUARANTINED)
+
+
+@dataclass(frozen=True, slots=True)
+class Polling:
+    """When to ask again: `backoff` per lead, until the item's deadline."""
+
+    backoff: Backoff
+
+    def after_reply(self, item: WaitingItem, reply: QueueReply, now: float, jitter: float) -> PollRecord:
+        """Resolved by a final or quarantined word; polled again after any other, until the deadline."""
+        if reply.verdict in RESOLVING:
+            return PollRecord(item.id, ItemState.RESOLVED, now, None, reply)
+        return self._again(item, _not_final(reply), now, jitter, reply)
+
+    def after_error(self, item: WaitingItem, error: CallError, now: float, jitter: float) -> PollRecord:
+        """A poll that failed is only polled again."""
+        return self._again(item, str(error), now, jitter, None)
+
+    def _again(
+        self, item: WaitingItem, reason: str, now: float, jitter: float, reply: QueueReply | None
+    ) -> PollRecord:
+        if now >= item.deadline_at:
+            return PollRecord(
+                item.id, ItemState.EXPIRED, now, f"no final result before the deadline: {reason}", reply
+            )
+        due_at = min(now + self.backoff.interval(item.polls, jitter), item.deadline_at)
+        return PollRecord(item.id, ItemState.WAITING, due_at, reason, reply)
+
+
+def _not_final(reply: QueueReply) -> str:
+    if reply.verdict is Verdict.UNKNOWN:
+        return f"LeadByte's status word {reply.status!r} is not in BRIDGE_LEADBYTE__STATUSES"
+    return f"LeadByte's status is still {reply.status!r}"
