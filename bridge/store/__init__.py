@@ -1,0 +1,35 @@
+"""The store on SQLite. The contract is `bridge.ports.Store`; its tests are `tests/contract/test_store.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bridge.store.births import Births
+from bridge.store.database import connect, translated
+from bridge.store.deliveries import Deliveries
+from bridge.store.items import Items
+from bridge.store.life import Life
+from bridge.store.people import People
+from bridge.store.schema import migrate
+
+FILE = "bridge.db"
+
+
+class SqliteStore(Items, Births, Deliveries, Life, People):
+    """`bridge.ports.Store` on one SQLite file. One connection, to be used by one thread at a time."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.conn.close()
+
+
+def open_store(state_dir: Path, account: str = "default") -> SqliteStore:
+    """Open `state_dir`'s database, creating or upgrading it.
+
+    Raises StoreError where it cannot be used, Busy where another program locks it.
+    """
+    path = state_dir / FILE
+    database = connect(path)
+    with translated(path):
+        migrate(database, path)
+    return SqliteStore(database, path, account)

@@ -1,0 +1,73 @@
+"""What the parts of the store share: the connection, the account, JSON columns."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from bridge.model import Json, ResolvedItem, Stamp
+from bridge.policy.merging import Stamped
+from bridge.store.database import translated, writing
+
+TARGET = "leadsquared"
+LEASE_SECONDS = 600.0
+Row = sqlite3.Row
+
+
+class Base:
+    """A part of the store. `account` goes into every row."""
+
+    def __init__(self, database: Database, path: Path, account: str) -> None:
+        self._database, self._path, self._account = database, path, account
+        database.conn.row_factory = sqlite3.Row
+
+    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        return writing(self._database, self._path)
+
+    def _all(self, sql: str, parameters: Mapping[str, Any] | tuple[Any, ...] = ()) -> list[Row]:
+        with translated(self._path):
+            rows: list[Row] = self._database.conn.execute(sql, parameters).fetchall()
+            return rows
+
+
+def dumped(value: Json) -> str:
+    """A JSON column's text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def loaded(text: str) -> Json:
+    """A JSON column's value."""
+    return json.loads(text)
+
+
+def resolved_item(row: Row) -> ResolvedItem:
+    """The item that a row of queue_item holds; its id in the column `item_id`."""
+    return ResolvedItem(
+        id=row["item_id"],
+        queue_id=row["queue_id"],
+        reply=row["reply"],
+        resolved_at=row["resolved_at"],
+        context=loaded(row["context"]),
+        generation=row["generation"],
+        force=bool(row["item_force"]),
+    )
+
+
+def stamped(row: Row) -> Stamped:
+    """A delivery row's fields with their age: its own, but for those taken over from an older delivery."""
+    own, older = Stamp(row["as_of"], row["item_id"]), loaded(row["older"])
+    return {
+        name: (value, Stamp(*older[name]) if name in older else own)
+        for name, value in loaded(row["fields"]).items()
+    }
+
+
+def older_than(fields: Stamped, own: Stamp) -> dict[str, tuple[float, int]]:
+    """The column `older`: the stamps that are not the delivery's own."""
+    return {name: (stamp.at, stamp.arrival) for name, (_, stamp) in fields.items() if stamp != own}

@@ -1,0 +1,168 @@
+"""From resolved items to deliveries."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from bridge.model import Mapped, ResolvedItem, Stage, Stamp, State, identity
+from bridge.policy.merging import Meeting, Open, Stamped, meet
+from bridge.ports import Birth, Reopened
+from bridge.store.base import Base, dumped, older_than, resolved_item, stamped
+
+UNMAPPED = """
+SELECT id AS item_id, queue_id, reply, resolved_at, context, generation, force AS item_force
+FROM queue_item WHERE state = 'resolved' AND mapped = 0 ORDER BY id LIMIT ?
+"""
+REOPENED = """
+SELECT d.id, d.mapping, i.id AS item_id, queue_id, reply, resolved_at, context, generation, d.force AS item_force
+FROM delivery d JOIN queue_item i ON i.id = d.item_id
+WHERE d.state = 'pending' AND d.stale = 1 ORDER BY d.id LIMIT ?
+"""
+OPEN = """
+SELECT id, item_id, mapping, state, stale, fields, older, as_of FROM delivery
+WHERE identity = ? AND state IN ('pending', 'failed', 'unprocessed') AND account = ? AND id <> ?
+"""
+SAME_LEAD = """
+UPDATE delivery SET state = 'superseded', reason = 'a newer result of the same lead', updated_at = ?
+WHERE item_id = ? AND mapping = ? AND state IN ('failed', 'unprocessed')
+"""
+SUPERSEDE = """
+UPDATE delivery SET state = 'superseded', reason = ?, updated_at = ?
+WHERE id = ? AND state IN ('pending', 'failed', 'unprocessed')
+"""
+INSERT = """
+INSERT INTO delivery (account, item_id, mapping, state, stage, reason, as_of, force, due_at, created_at, updated_at,
+    identity, lookup, lane, keys, fields, older)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+REPLACE = """
+UPDATE delivery SET stale = 0, due_at = ?, updated_at = ?, reason = NULL, as_of = ?, attempts = 0,
+    identity = ?, lookup = ?, lane = ?, keys = ?, fields = ?, older = ?
+WHERE id = ? AND state = 'pending'
+"""
+TAKE_OVER = "UPDATE delivery SET fields = ?, older = ?, updated_at = ? WHERE id = ? AND state = 'pending'"
+BEATEN = "a newer result for the same lead is on its way and took over what it lacked"
+REPLACED = "replaced by a newer result for the same lead"
+
+
+class Births(Base):
+    """The part of the store that the map stage uses."""
+
+    def unmapped(self, limit: int) -> Sequence[ResolvedItem]:
+        return [resolved_item(row) for row in self._all(UNMAPPED, (limit,))]
+
+    def reopened(self, limit: int) -> Sequence[Reopened]:
+        return [
+            Reopened(row["id"], row["mapping"], resolved_item(row)) for row in self._all(REOPENED, (limit,))
+        ]
+
+    def record_mapped(self, items: Sequence[ResolvedItem], births: Sequence[Birth], now: float) -> None:
+        with self._writing() as connection:
+            for birth in births:
+                connection.execute(SAME_LEAD, (now, birth.item_id, birth.mapping))
+                self._bear(connection, birth, now)
+            connection.executemany(
+                "UPDATE queue_item SET mapped = 1, force = 0 WHERE id = ? AND generation = ? AND state = 'resolved'",
+                [(item.id, item.generation) for item in items],
+            )
+
+    def record_remapped(self, reopened: Reopened, birth: Birth, now: float) -> None:
+        with self._writing() as connection:
+            if birth.mapped is None:
+                _supersede(connection, [reopened.delivery_id], "mapped anew", now)
+                self._bear(connection, birth, now)
+            else:
+                self._replace(connection, reopened.delivery_id, birth, birth.mapped, now)
+
+    def _bear(self, connection: sqlite3.Connection, birth: Birth, now: float) -> None:
+        if birth.mapped is None:
+            self._insert(
+                connection, birth, birth.state, birth.reason, (None, None, None, "[]", "{}", "{}"), now
+            )
+            return
+        met = self._meet(connection, birth, birth.mapped, 0)
+        _supersede(connection, met.supersedes, REPLACED, now)
+        if met.beaten_by is None:
+            values = _values(birth.mapped, met.fields, Stamp(birth.at, birth.item_id))
+            self._insert(connection, birth, State.PENDING, None, values, now)
+        else:
+            _take_over(connection, met, now)
+            values = _values(birth.mapped, met.fields, Stamp(birth.at, birth.item_id))
+            self._insert(connection, birth, State.SUPERSEDED, BEATEN, values, now)
+
+    def _replace(
+        self, connection: sqlite3.Connection, delivery_id: int, birth: Birth, mapped: Mapped, now: float
+    ) -> None:
+        met = self._meet(connection, birth, mapped, delivery_id)
+        _supersede(connection, met.supersedes, REPLACED, now)
+        if met.beaten_by is not None:
+            _take_over(connection, met, now)
+            _supersede(connection, [delivery_id], BEATEN, now)
+            return
+        values = _values(mapped, met.fields, Stamp(birth.at, birth.item_id))
+        connection.execute(REPLACE, (now, now, birth.at, *values, delivery_id))
+
+    def _meet(self, connection: sqlite3.Connection, birth: Birth, mapped: Mapped, itself: int) -> Meeting:
+        stamp = Stamp(birth.at, birth.item_id)
+        new = {name: (value, stamp) for name, value in mapped.fields.items()}
+        rows = connection.execute(OPEN, (mapped.identity, self._account, itself))
+        return meet(new, [_open(row, birth) for row in rows])
+
+    def _insert(
+        self,
+        connection: sqlite3.Connection,
+        birth: Birth,
+        state: State,
+        reason: str | None,
+        values: tuple[object, ...],
+        now: float,
+    ) -> None:
+        connection.execute(
+            INSERT,
+            (
+                self._account,
+                birth.item_id,
+                birth.mapping,
+                state,
+                Stage.MAP,
+                reason,
+                birth.at,
+                birth.force,
+                now,
+                now,
+                now,
+                *values,
+            ),
+        )
+
+
+def _open(row: sqlite3.Row, birth: Birth) -> Open:
+    return Open(
+        id=row["id"],
+        fields=stamped(row),
+        same_lead=row["item_id"] == birth.item_id and row["mapping"] == birth.mapping,
+        sendable=row["state"] == State.PENDING and not row["stale"],
+    )
+
+
+def _supersede(connection: sqlite3.Connection, ids: Sequence[int], reason: str, now: float) -> None:
+    connection.executemany(SUPERSEDE, [(reason, now, delivery_id) for delivery_id in ids])
+
+
+def _take_over(connection: sqlite3.Connection, met: Meeting, now: float) -> None:
+    row = connection.execute("SELECT as_of, item_id FROM delivery WHERE id = ?", (met.beaten_by,)).fetchone()
+    own = Stamp(row["as_of"], row["item_id"])
+    fields = dumped({name: value for name, (value, _) in met.fields.items()})
+    connection.execute(TAKE_OVER, (fields, dumped(older_than(met.fields, own)), now, met.beaten_by))
+
+
+def _values(mapped: Mapped, fields: Stamped, own: Stamp) -> tuple[str, ...]:
+    return (
+        mapped.identity,
+        identity(mapped.keys[0], mapped.fields[mapped.keys[0]]),
+        str(mapped.lane),
+        dumped(list(mapped.keys)),
+        dumped({name: value for name, (value, _) in fields.items()}),
+        dumped(older_than(fields, own)),
+    )

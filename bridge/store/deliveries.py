@@ -1,0 +1,206 @@
+"""Deliveries: claimed, sent, confirmed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from bridge.errors import Conflict
+from bridge.model import Call, Delivery, Lane, Move, Stage, Stamp, State, identity
+from bridge.policy.merging import agree, settle
+from bridge.policy.values import Agreed
+from bridge.store.base import LEASE_SECONDS, TARGET, Base, Row, dumped, loaded, stamped
+
+LANES = """
+WITH RECURSIVE lanes (lane) AS (
+    SELECT (SELECT min(lane) FROM delivery WHERE state = 'pending' AND stale = 0 AND lane >= :mode)
+    UNION ALL
+    SELECT (SELECT min(lane) FROM delivery WHERE state = 'pending' AND stale = 0 AND lane > lanes.lane)
+    FROM lanes WHERE lanes.lane < :mode || '~'
+)
+SELECT lane, oldest FROM (
+    SELECT lane,
+        (SELECT min(due_at) FROM delivery WHERE state = 'pending' AND stale = 0 AND lane = lanes.lane) AS oldest,
+        (SELECT count(*) FROM (SELECT 1 FROM delivery WHERE state = 'pending' AND stale = 0
+            AND lane = lanes.lane AND due_at <= :now LIMIT :size)) AS due
+    FROM lanes WHERE lane BETWEEN :mode AND :mode || '~'
+) WHERE due >= :size OR (due > 0 AND (oldest <= :lingered OR substr(lane, -1) <> '|')) ORDER BY oldest
+"""
+CANDIDATES = """
+SELECT d.*, i.queue_id, a.fields AS agreed
+FROM delivery d JOIN queue_item i ON i.id = d.item_id
+LEFT JOIN agreed a ON a.account = d.account AND a.target = d.target AND a.identity = d.identity
+WHERE d.state = 'pending' AND d.stale = 0 AND d.lane = ? AND d.due_at <= ?
+AND NOT EXISTS (SELECT 1 FROM delivery f WHERE f.account = d.account AND f.target = d.target
+    AND f.identity = d.identity AND f.state IN ('sending', 'submitted', 'in_doubt'))
+AND NOT EXISTS (SELECT 1 FROM delivery f WHERE f.account = d.account AND f.target = d.target
+    AND f.lookup = d.lookup AND f.state IN ('sending', 'submitted', 'in_doubt'))
+ORDER BY d.due_at, d.id LIMIT ?
+"""
+CLAIM = """
+UPDATE delivery SET state = 'sending', call_id = ?, sent_at = ?, stage = 'push', updated_at = ?
+WHERE id = ? AND state = 'pending'
+"""
+CLOSE = "UPDATE delivery SET state = ?, reason = ?, updated_at = ? WHERE id = ? AND state = 'pending'"
+RECORD = """
+UPDATE delivery SET state = ?, stage = ?, due_at = ?, reason = ?, attempts = attempts + ?, updated_at = ?,
+    lane = coalesce(?, lane), lookup = coalesce(?, lookup), request_id = ?, leased = 0,
+    force = CASE WHEN ?1 = 'synced' THEN 0 ELSE force END
+WHERE id = ? AND state = ?
+"""
+ATTEMPT = """
+INSERT INTO attempt (account, delivery_id, call_id, stage, host, started_at, answered_at, state, result, reason)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+AGREE = """
+INSERT INTO agreed (account, target, identity, fields, updated_at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET fields = excluded.fields, updated_at = excluded.updated_at
+"""
+DUE = "SELECT 1 FROM delivery WHERE state = :state AND due_at <= :now LIMIT 1"
+AWAITED = """
+UPDATE delivery SET leased = 1, due_at = :until WHERE id IN (
+    SELECT id FROM delivery WHERE state = :state AND due_at <= :now ORDER BY due_at LIMIT :limit
+) RETURNING *, (SELECT queue_id FROM queue_item WHERE id = item_id) AS queue_id
+"""
+OUTDATED = "newer values for the same lead were already sent"
+EQUAL = "equal to what LeadSquared already holds"
+
+
+class Deliveries(Base):
+    """The part of the store that the push and confirm stages use."""
+
+    def ready(self, mode: str, now: float, size: int, linger: float) -> bool:
+        return bool(self._lanes(mode, now, size, linger))
+
+    def claim_batch(
+        self, mode: str, now: float, size: int, linger: float, call_id: str
+    ) -> Sequence[Delivery]:
+        for lane in self._lanes(mode, now, size, linger):
+            with self._writing() as connection:
+                batch = self._take(connection, lane, now, size)
+                connection.executemany(CLAIM, [(call_id, now, now, delivery.id) for delivery in batch])
+            if batch:
+                return batch
+        return []
+
+    def record(self, call: Call, moves: Sequence[Move], now: float) -> None:
+        with self._writing() as connection:
+            for move in moves:
+                _move(connection, call, move, now)
+            self._attempts(connection, call, ((m.delivery.id, m.to, m.reason) for m in moves))
+            for move in moves:
+                if move.to is State.SYNCED:
+                    self._agree(connection, move.delivery, now)
+
+    def claim_submitted(self, now: float, limit: int) -> Sequence[Delivery]:
+        return self._await(State.SUBMITTED, now, limit)
+
+    def claim_in_doubt(self, now: float, limit: int) -> Sequence[Delivery]:
+        return self._await(State.IN_DOUBT, now, limit)
+
+    def postpone(self, call: Call, delivery: Delivery, due_at: float, reason: str | None) -> None:
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE delivery SET due_at = ?, polls = polls + 1, leased = 0 WHERE id = ? AND state = ?",
+                (due_at, delivery.id, delivery.state),
+            )
+            self._attempts(connection, call, [(delivery.id, delivery.state, reason)])
+
+    def _lanes(self, mode: str, now: float, size: int, linger: float) -> list[str]:
+        parameters = {"mode": f"{mode}|", "now": now, "size": size, "lingered": now - linger}
+        return [row["lane"] for row in self._all(LANES, parameters)]
+
+    def _take(self, connection: sqlite3.Connection, lane: str, now: float, size: int) -> list[Delivery]:
+        batch: list[Delivery] = []
+        taken: set[str] = set()
+        while not batch and (rows := connection.execute(CANDIDATES, (lane, now, 2 * size)).fetchall()):
+            for row in rows:
+                if len(batch) == size:
+                    break
+                if not taken.isdisjoint((row["identity"], row["lookup"])):
+                    continue
+                delivery = _settled(connection, row, now)
+                if delivery is not None:
+                    taken |= {row["identity"], row["lookup"]}
+                    batch.append(delivery)
+        return batch
+
+    def _attempts(
+        self, connection: sqlite3.Connection, call: Call, rows: Iterable[tuple[int, str, str | None]]
+    ) -> None:
+        told = (call.id, call.stage, call.host, call.started_at, call.answered_at)
+        connection.executemany(
+            ATTEMPT,
+            [(self._account, id_, *told, state, call.result, reason) for id_, state, reason in rows],
+        )
+
+    def _agree(self, connection: sqlite3.Connection, delivery: Delivery, now: float) -> None:
+        row = connection.execute(
+            "SELECT fields FROM agreed WHERE account = ? AND target = ? AND identity = ?",
+            (self._account, TARGET, delivery.identity),
+        ).fetchone()
+        agreed = agree(_agreed(row["fields"] if row else None), delivery.fields, delivery.stamps)
+        fields = {name: (digest, stamp.at, stamp.arrival) for name, (digest, stamp) in agreed.items()}
+        connection.execute(AGREE, (self._account, TARGET, delivery.identity, dumped(fields), now))
+
+    def _await(self, state: State, now: float, limit: int) -> Sequence[Delivery]:
+        parameters = {"state": state, "now": now, "until": now + LEASE_SECONDS, "limit": limit}
+        if not self._all(DUE, parameters):
+            return []
+        with self._writing() as connection:
+            return [_delivery(row) for row in connection.execute(AWAITED, parameters).fetchall()]
+
+
+def _move(connection: sqlite3.Connection, call: Call, move: Move, now: float) -> None:
+    delivery, lane = move.delivery, move.lane
+    lookup = lane and identity(_key(lane, delivery), delivery.fields[_key(lane, delivery)])
+    stage = Stage.CONFIRM if delivery.state is not State.SENDING else call.stage
+    told = (move.to, stage, move.due_at, move.reason, move.attempt, now, lane and str(lane), lookup)
+    request_id = move.request_id or delivery.request_id
+    changed = connection.execute(RECORD, (*told, request_id, delivery.id, delivery.state)).rowcount
+    if changed != 1:
+        raise Conflict(f"delivery {delivery.id} is no longer {delivery.state}")
+
+
+def _key(lane: Lane, delivery: Delivery) -> str:
+    return lane.search_by or delivery.keys[0]
+
+
+def _settled(connection: sqlite3.Connection, row: Row, now: float) -> Delivery | None:
+    """The delivery as it is to be sent; None where nothing of it is: then it is closed."""
+    delivery = _delivery(row)
+    settled = settle(stamped(row), _agreed(row["agreed"]), frozenset(delivery.keys), force=bool(row["force"]))
+    if settled.outdated:
+        connection.execute(CLOSE, (State.SUPERSEDED, OUTDATED, now, delivery.id))
+        return None
+    if settled.equal:
+        connection.execute(CLOSE, (State.SKIPPED, EQUAL, now, delivery.id))
+        return None
+    return _delivery(row, sending=settled.fields)
+
+
+def _agreed(text: str | None) -> Agreed:
+    return {
+        name: (digest, Stamp(at, arrival)) for name, (digest, at, arrival) in loaded(text or "{}").items()
+    }
+
+
+def _delivery(row: Row, sending: object = None) -> Delivery:
+    fields = stamped(row)
+    wanted = fields if sending is None else {name: fields[name] for name in fields if name in sending}  # type: ignore[operator]
+    return Delivery(
+        id=row["id"],
+        item_id=row["item_id"],
+        queue_id=row["queue_id"],
+        mapping=row["mapping"],
+        identity=row["identity"],
+        lane=Lane.parse(row["lane"]),
+        keys=loaded(row["keys"]),
+        fields={name: value for name, (value, _) in wanted.items()},
+        stamps={name: stamp for name, (_, stamp) in wanted.items()},
+        attempts=row["attempts"],
+        polls=row["polls"],
+        request_id=row["request_id"],
+        sent_at=row["sent_at"] or 0.0,
+        state=State.SENDING if row["state"] == State.PENDING else State(row["state"]),
+    )

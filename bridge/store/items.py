@@ -1,0 +1,67 @@
+"""The queueIds: tracked, polled, resolved or expired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from bridge.model import PollRecord, Track, WaitingItem
+from bridge.store.base import LEASE_SECONDS, Base, dumped
+
+CHUNK = 1000
+
+TRACK = """
+INSERT INTO queue_item (account, queue_id, context, due_at, deadline_at, tracked_at, updated_at)
+VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+DUE = "SELECT 1 FROM queue_item WHERE state = 'waiting' AND due_at <= ? LIMIT 1"
+CLAIM = """
+UPDATE queue_item SET leased = 1, due_at = :until WHERE id IN (
+    SELECT id FROM queue_item WHERE state = 'waiting' AND due_at <= :now ORDER BY due_at LIMIT :limit
+) RETURNING id, queue_id, polls, deadline_at
+"""
+RECORD = """
+UPDATE queue_item SET state = ?, due_at = ?, reason = ?, polls = polls + 1, leased = 0, updated_at = ?,
+    status = coalesce(?, status), processed = coalesce(?, processed), reply = coalesce(?, reply),
+    resolved_at = CASE WHEN ?1 = 'resolved' THEN ?4 ELSE resolved_at END
+WHERE id = ? AND state = 'waiting'
+"""
+
+
+class Items(Base):
+    """The part of the store that intake and polling use."""
+
+    def track(self, tracks: Iterable[Track], now: float, deadline_at: float) -> int:
+        new, stream = 0, iter(tracks)
+        while chunk := list(islice(stream, CHUNK)):
+            rows = [
+                (self._account, t.queue_id, dumped(dict(t.context)), now, deadline_at, now, now)
+                for t in chunk
+            ]
+            with self._writing() as connection:
+                new += connection.executemany(TRACK, rows).rowcount
+        return new
+
+    def claim_waiting(self, now: float, limit: int) -> Sequence[WaitingItem]:
+        if not self._all(DUE, (now,)):
+            return []
+        with self._writing() as connection:
+            rows = connection.execute(CLAIM, {"now": now, "until": now + LEASE_SECONDS, "limit": limit})
+            return [WaitingItem(*row) for row in rows]
+
+    def record_polls(self, records: Sequence[PollRecord], now: float) -> None:
+        with self._writing() as connection:
+            connection.executemany(RECORD, [_recorded(record, now) for record in records])
+
+    def release_waiting(self, items: Sequence[WaitingItem], now: float) -> None:
+        with self._writing() as connection:
+            connection.executemany(
+                "UPDATE queue_item SET leased = 0, due_at = ? WHERE id = ? AND state = 'waiting'",
+                [(now, item.id) for item in items],
+            )
+
+
+def _recorded(record: PollRecord, now: float) -> tuple[object, ...]:
+    reply = record.reply
+    said = (reply.status, reply.processed, reply.raw) if reply else (None, None, None)
+    return (record.state, record.due_at, record.reason, now, *said, record.item_id)

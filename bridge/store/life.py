@@ -1,0 +1,87 @@
+"""What a process needs as it starts, runs dry and stops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bridge.model import HOSTS, State
+from bridge.store.base import Base
+
+LOST = "the process died before an answer was recorded"
+LOST_ATTEMPTS = """
+INSERT INTO attempt (account, delivery_id, call_id, stage, host, started_at, answered_at, state, result, reason)
+SELECT account, id, coalesce(call_id, ''), 'push', :host, coalesce(sent_at, :now), :now,
+    CASE WHEN lane LIKE '%|automations|%' THEN 'in_doubt' ELSE 'pending' END, 'lost', :reason
+FROM delivery WHERE state = 'sending' AND lane LIKE :mode || '|%'
+"""
+RECOVER = """
+UPDATE delivery SET due_at = :now, reason = :reason, updated_at = :now,
+    state = CASE WHEN lane LIKE '%|automations|%' THEN 'in_doubt' ELSE 'pending' END
+WHERE state = 'sending'
+"""
+CALLS = """
+SELECT answered_at FROM (SELECT * FROM attempt ORDER BY id DESC LIMIT 20000)
+WHERE host = ? AND answered_at > ? GROUP BY call_id, answered_at ORDER BY answered_at
+"""
+IDLE = """
+SELECT NOT (
+    EXISTS (SELECT 1 FROM queue_item WHERE state = 'waiting')
+    OR EXISTS (SELECT 1 FROM queue_item WHERE state = 'resolved' AND mapped = 0)
+    OR EXISTS (SELECT 1 FROM delivery WHERE state = 'pending' AND stale = 1)
+    OR EXISTS (SELECT 1 FROM delivery WHERE state IN ('sending', 'submitted'))
+    OR EXISTS (SELECT 1 FROM delivery d WHERE state = 'pending' AND stale = 0 AND NOT EXISTS (
+        SELECT 1 FROM delivery f WHERE f.state = 'in_doubt'
+        AND (f.identity = d.identity OR f.lookup = d.lookup)))
+)
+"""
+MOVING = """
+SELECT 'waiting' AS what, count(*) AS n FROM queue_item WHERE state = 'waiting'
+UNION ALL SELECT 'unmapped', count(*) FROM queue_item WHERE state = 'resolved' AND mapped = 0
+UNION ALL SELECT state, count(*) FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt') GROUP BY state
+UNION ALL SELECT 'pending', count(*) FROM delivery WHERE state = 'pending' AND stale = 0
+UNION ALL SELECT 'stale', count(*) FROM delivery WHERE state = 'pending' AND stale = 1
+"""
+CHECKPOINT = """
+INSERT INTO checkpoint (account, name, value, updated_at) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at
+"""
+
+
+class Life(Base):
+    """The part of the store that starting, draining and stopping use."""
+
+    def recover(self, now: float) -> int:
+        with self._writing() as connection:
+            for mode, host in HOSTS.items():
+                connection.execute(LOST_ATTEMPTS, {"now": now, "host": host, "mode": mode, "reason": LOST})
+            found = connection.execute(RECOVER, {"now": now, "reason": LOST}).rowcount
+            connection.execute(
+                "UPDATE delivery SET leased = 0, due_at = ? WHERE leased = 1 AND state IN (?, ?)",
+                (now, State.SUBMITTED, State.IN_DOUBT),
+            )
+            connection.execute(
+                "UPDATE queue_item SET leased = 0, due_at = ? WHERE leased = 1 AND state = 'waiting'", (now,)
+            )
+            return found
+
+    def calls_since(self, host: str, since: float) -> Sequence[float]:
+        return [row["answered_at"] for row in self._all(CALLS, (host, since))]
+
+    def idle(self) -> bool:
+        return bool(self._all(IDLE)[0][0])
+
+    def moving(self) -> Mapping[str, int]:
+        return {row["what"]: row["n"] for row in self._all(MOVING) if row["n"]}
+
+    def checkpoint(self, name: str) -> str | None:
+        rows = self._all("SELECT value FROM checkpoint WHERE account = ? AND name = ?", (self._account, name))
+        return rows[0]["value"] if rows else None
+
+    def set_checkpoint(self, name: str, value: str | None, now: float) -> None:
+        with self._writing() as connection:
+            if value is None:
+                connection.execute(
+                    "DELETE FROM checkpoint WHERE account = ? AND name = ?", (self._account, name)
+                )
+            else:
+                connection.execute(CHECKPOINT, (self._account, name, value, now))

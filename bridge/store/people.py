@@ -1,0 +1,180 @@
+"""What people ask of the store and tell it: status, failures, one lead, resync, resolve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bridge.model import LEAD_STATES, Json, State
+from bridge.ports import Failure, Selection, Status
+from bridge.store.base import Base, Row, loaded
+
+RANKS = {state: rank for rank, state in enumerate(LEAD_STATES)}
+
+
+def _rank(column: str) -> str:
+    cases = " ".join(f"WHEN '{state}' THEN {rank}" for state, rank in RANKS.items())
+    return f"CASE {column} {cases} END"
+
+
+LEADS = f"""
+SELECT min(
+    coalesce((SELECT min({_rank("d.state")}) FROM delivery d WHERE d.item_id = i.id), {len(RANKS)}),
+    CASE WHEN i.state = 'waiting' THEN {RANKS["waiting"]} WHEN i.state = 'expired' THEN {RANKS["expired"]}
+         WHEN i.mapped = 0 THEN {RANKS["pending"]} ELSE {RANKS["superseded"]} END
+) AS rank, count(*) AS n FROM queue_item i GROUP BY rank
+"""
+LAG = """
+SELECT (SELECT min(tracked_at) FROM queue_item WHERE state = 'waiting') AS waiting,
+       (SELECT min(created_at) FROM delivery WHERE state = 'pending') AS pending
+"""
+WORDS = """
+SELECT status, count(*) AS n FROM queue_item
+WHERE state IN ('waiting', 'expired') AND reason LIKE '%is not in BRIDGE_LEADBYTE__STATUSES%' GROUP BY status
+"""
+LAST_ERRORS = """
+SELECT queue_id, stage, reason, at FROM (
+    SELECT i.queue_id, d.stage, d.reason, d.updated_at AS at FROM delivery d JOIN queue_item i ON i.id = d.item_id
+    WHERE d.state IN ('failed', 'unprocessed', 'in_doubt')
+    UNION ALL
+    SELECT queue_id, 'poll', reason, updated_at FROM queue_item
+    WHERE state IN ('waiting', 'expired') AND reason IS NOT NULL
+) ORDER BY at DESC LIMIT 5
+"""
+FAILURES = """
+SELECT i.queue_id, d.mapping, d.state, d.stage, coalesce(d.reason, '') AS reason,
+    substr(d.lookup, instr(d.lookup, '=') + 1) AS identifier, d.attempts, d.updated_at AS at,
+    (SELECT max(answered_at) FROM attempt a WHERE a.delivery_id = d.id) AS last_attempt_at, d.id
+FROM delivery d JOIN queue_item i ON i.id = d.item_id
+WHERE d.state IN ('failed', 'unprocessed', 'in_doubt') AND d.updated_at >= :since
+UNION ALL
+SELECT queue_id, NULL, state, 'poll', coalesce(reason, ''), NULL, polls, updated_at, updated_at, id FROM queue_item
+WHERE state = 'expired' AND updated_at >= :since
+ORDER BY at DESC, id
+"""
+RESOLVE = """
+UPDATE delivery SET state = :to, reason = :reason, updated_at = :now
+WHERE state = 'in_doubt' AND item_id = (SELECT id FROM queue_item WHERE queue_id = :queue_id AND account = :account)
+"""
+
+
+class People(Base):
+    """The part of the store that people use, by commands and reports."""
+
+    def status(self) -> Status:
+        counted = {row["rank"]: row["n"] for row in self._all(LEADS)}
+        lag = self._all(LAG)[0]
+        return Status(
+            leads={state: counted.get(rank, 0) for state, rank in RANKS.items()},
+            oldest_waiting_at=lag["waiting"],
+            oldest_pending_at=lag["pending"],
+            unknown_words={row["status"]: row["n"] for row in self._all(WORDS)},
+            last_errors=[dict(row) for row in self._all(LAST_ERRORS)],
+            checkpoints={
+                row["name"]: row["value"] for row in self._all("SELECT name, value FROM checkpoint")
+            },
+        )
+
+    def failures(self, since: float | None = None) -> Iterator[Failure]:
+        cursor = self._database.conn.execute(FAILURES, {"since": since or 0.0})
+        while rows := cursor.fetchmany(1000):
+            yield from (_failure(row) for row in rows)
+
+    def lead(self, queue_id: str) -> Mapping[str, Json] | None:
+        rows = self._all(
+            "SELECT * FROM queue_item WHERE account = ? AND queue_id = ?", (self._account, queue_id)
+        )
+        if not rows:
+            return None
+        item = {**dict(rows[0]), "context": loaded(rows[0]["context"])}
+        deliveries = self._all("SELECT * FROM delivery WHERE item_id = ? ORDER BY id", (item["id"],))
+        return {**item, "deliveries": [self._whole(row) for row in deliveries]}
+
+    def _whole(self, row: Row) -> dict[str, Json]:
+        attempts = self._all("SELECT * FROM attempt WHERE delivery_id = ? ORDER BY id", (row["id"],))
+        decoded = {name: loaded(row[name]) for name in ("fields", "keys", "older")}
+        counted = {"attempts_used": row["attempts"], "attempts": [dict(attempt) for attempt in attempts]}
+        return {**dict(row), **decoded, **counted}
+
+    def count_by_reason(self, selection: Selection) -> Mapping[tuple[str, str], int]:
+        where, parameters = self._where(selection)
+        sql = f"SELECT state, reason, count(DISTINCT item_id) AS n FROM ({SELECTABLE}) WHERE {where} GROUP BY 1, 2"
+        rows = self._all(f"{sql} ORDER BY n DESC, reason", parameters)
+        return {(row["state"], row["reason"]): row["n"] for row in rows}
+
+    def resync(
+        self, selection: Selection, now: float, *, refetch: bool, force: bool, deadline_at: float
+    ) -> int:
+        where, chosen = self._where(selection)
+        told = {**chosen, "now": now, "force": int(force), "deadline_at": deadline_at}
+        items = f"SELECT DISTINCT item_id FROM ({SELECTABLE}) WHERE {where}"
+        with self._writing() as connection:
+            leads: int = connection.execute(f"SELECT count(*) FROM ({items})", told).fetchone()[0]
+            if refetch:
+                connection.execute(REFETCH.format(items=items), told)
+            else:
+                only_expired = f"{items} AND delivery_id IS NULL"
+                deliveries = f"SELECT delivery_id FROM ({SELECTABLE}) WHERE {where}"
+                connection.execute(REFETCH.format(items=only_expired), told)
+                connection.execute(REOPEN.format(deliveries=deliveries), told)
+        return leads
+
+    def resolve(self, queue_id: str, *, done: bool, now: float) -> int:
+        to, reason = (
+            (State.SYNCED, None) if done else (State.FAILED, "a person said that it was not carried out")
+        )
+        told = {"to": to, "reason": reason, "now": now, "queue_id": queue_id, "account": self._account}
+        with self._writing() as connection:
+            return connection.execute(RESOLVE, told).rowcount
+
+    def _where(self, selection: Selection) -> tuple[str, dict[str, Any]]:
+        conditions, told = ["account = :account"], {"account": self._account}
+        for name, values in (("state", selection.states), ("queue_id", selection.queue_ids)):
+            if values:
+                marks = {f"{name}{n}": value for n, value in enumerate(values)}
+                conditions.append(f"{name} IN ({', '.join(':' + mark for mark in marks)})")
+                told |= marks
+        for name, condition in CONDITIONS.items():
+            value = getattr(selection, name)
+            if value is not None:
+                conditions.append(condition)
+                told[name] = value
+        return " AND ".join(conditions), told
+
+
+CONDITIONS = {
+    "since": "updated_at >= :since",
+    "until": "updated_at <= :until",
+    "reason": "instr(lower(reason), lower(:reason)) > 0",
+    "mapping": "mapping = :mapping",
+}
+SELECTABLE = """
+SELECT d.account, i.queue_id, d.item_id, d.id AS delivery_id, d.mapping, d.state,
+    coalesce(d.reason, '') AS reason, d.updated_at
+FROM delivery d JOIN queue_item i ON i.id = d.item_id
+UNION ALL
+SELECT account, queue_id, id, NULL, NULL, state, coalesce(reason, ''), updated_at FROM queue_item
+WHERE state = 'expired'
+"""
+REFETCH = """
+UPDATE queue_item SET state = 'waiting', mapped = 0, polls = 0, generation = generation + 1, force = :force,
+    due_at = :now, deadline_at = :deadline_at, reason = NULL, updated_at = :now
+WHERE state IN ('resolved', 'expired') AND id IN ({items})
+"""
+REOPEN = """
+UPDATE delivery SET state = 'pending', stale = 1, attempts = 0, polls = 0, force = :force, due_at = :now, updated_at = :now
+WHERE state IN ('failed', 'unprocessed') AND id IN ({deliveries})
+"""
+
+
+def _failure(row: Row) -> Failure:
+    return Failure(
+        queue_id=row["queue_id"],
+        mapping=row["mapping"],
+        state=row["state"],
+        stage=row["stage"],
+        reason=row["reason"],
+        identifier=row["identifier"],
+        attempts=row["attempts"],
+        last_attempt_at=row["last_attempt_at"],
+    )

@@ -1,0 +1,182 @@
+"""Tables, indexes and guards. Migrations are only ever appended to; the guards are made from TRANSITIONS at every start."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from sqlite_utils import Database, Migrations
+
+from bridge.errors import StoreError
+from bridge.model import BIRTHS, ITEM_TRANSITIONS, TRANSITIONS, ItemState, State
+
+AnyState = TypeVar("AnyState", State, ItemState)
+
+migrations = Migrations("bridge")
+
+FIRST = """
+CREATE TABLE queue_item (
+    id INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    queue_id TEXT NOT NULL,
+    context TEXT NOT NULL DEFAULT '{}',
+    state TEXT NOT NULL DEFAULT 'waiting',
+    status TEXT,
+    processed TEXT,
+    reply TEXT,
+    reason TEXT,
+    polls INTEGER NOT NULL DEFAULT 0,
+    due_at REAL NOT NULL,
+    deadline_at REAL NOT NULL,
+    leased INTEGER NOT NULL DEFAULT 0,
+    mapped INTEGER NOT NULL DEFAULT 0,
+    generation INTEGER NOT NULL DEFAULT 0,
+    force INTEGER NOT NULL DEFAULT 0,
+    tracked_at REAL NOT NULL,
+    resolved_at REAL,
+    updated_at REAL NOT NULL,
+    UNIQUE (account, queue_id)
+) STRICT;
+CREATE INDEX queue_item_due ON queue_item (due_at) WHERE state = 'waiting';
+CREATE INDEX queue_item_unmapped ON queue_item (id) WHERE state = 'resolved' AND mapped = 0;
+
+CREATE TABLE delivery (
+    id INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    target TEXT NOT NULL DEFAULT 'leadsquared',
+    item_id INTEGER NOT NULL REFERENCES queue_item (id) ON DELETE CASCADE,
+    mapping TEXT NOT NULL,
+    identity TEXT,
+    lookup TEXT,
+    lane TEXT,
+    keys TEXT NOT NULL DEFAULT '[]',
+    fields TEXT NOT NULL DEFAULT '{}',
+    older TEXT NOT NULL DEFAULT '{}',
+    as_of REAL NOT NULL,
+    state TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    reason TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    polls INTEGER NOT NULL DEFAULT 0,
+    request_id TEXT,
+    call_id TEXT,
+    sent_at REAL,
+    due_at REAL NOT NULL,
+    leased INTEGER NOT NULL DEFAULT 0,
+    stale INTEGER NOT NULL DEFAULT 0,
+    force INTEGER NOT NULL DEFAULT 0,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL
+) STRICT;
+CREATE INDEX delivery_item ON delivery (item_id);
+CREATE INDEX delivery_due ON delivery (lane, due_at) WHERE state = 'pending' AND stale = 0;
+CREATE INDEX delivery_stale ON delivery (id) WHERE state = 'pending' AND stale = 1;
+CREATE INDEX delivery_open ON delivery (identity) WHERE state IN ('pending', 'failed', 'unprocessed');
+CREATE INDEX delivery_awaited ON delivery (state, due_at) WHERE state IN ('sending', 'submitted', 'in_doubt');
+CREATE UNIQUE INDEX delivery_identity_in_flight ON delivery (account, target, identity)
+    WHERE state IN ('sending', 'submitted', 'in_doubt');
+CREATE UNIQUE INDEX delivery_lookup_in_flight ON delivery (account, target, lookup)
+    WHERE state IN ('sending', 'submitted', 'in_doubt');
+
+CREATE TABLE attempt (
+    id INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    delivery_id INTEGER NOT NULL REFERENCES delivery (id) ON DELETE CASCADE,
+    call_id TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    host TEXT NOT NULL,
+    started_at REAL NOT NULL,
+    answered_at REAL NOT NULL,
+    state TEXT NOT NULL,
+    result TEXT NOT NULL,
+    reason TEXT
+) STRICT;
+CREATE INDEX attempt_delivery ON attempt (delivery_id);
+CREATE TRIGGER attempt_is_append_only BEFORE UPDATE ON attempt
+BEGIN SELECT RAISE(ABORT, 'attempts are only ever appended'); END;
+
+CREATE TABLE agreed (
+    account TEXT NOT NULL,
+    target TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    fields TEXT NOT NULL,
+    updated_at REAL NOT NULL,
+    PRIMARY KEY (account, target, identity)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE checkpoint (
+    account TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    updated_at REAL NOT NULL,
+    PRIMARY KEY (account, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW failed_leads AS
+SELECT i.queue_id, d.mapping, d.stage, d.reason, substr(d.lookup, instr(d.lookup, '=') + 1) AS identifier,
+       d.attempts, datetime(d.updated_at, 'unixepoch') AS failed_at, d.fields
+FROM delivery d JOIN queue_item i ON i.id = d.item_id WHERE d.state = 'failed'
+UNION ALL
+SELECT queue_id, NULL, 'poll', reason, NULL, polls, datetime(updated_at, 'unixepoch'), NULL
+FROM queue_item WHERE state = 'expired';
+CREATE VIEW unprocessed_leads AS
+SELECT i.queue_id, d.mapping, d.stage, d.reason, substr(d.lookup, instr(d.lookup, '=') + 1) AS identifier,
+       d.attempts, datetime(d.updated_at, 'unixepoch') AS unprocessed_at, d.fields
+FROM delivery d JOIN queue_item i ON i.id = d.item_id WHERE d.state = 'unprocessed';
+"""
+
+
+@migrations()
+def m001_first(database: Database) -> None:
+    """The first release."""
+    database.executescript(FIRST)
+
+
+NAMES = frozenset({m001_first.__name__})
+"""Every migration of this version."""
+
+
+def migrate(database: Database, path: Path) -> None:
+    """Bring the database to this version. Raises StoreError where a newer version of the bridge wrote it."""
+    pending = migrations.pending(database)
+    unknown = {migration.name for migration in migrations.applied(database)} - NAMES
+    if unknown:
+        raise StoreError(
+            f"{path}: written by a newer version of the bridge (it has {', '.join(sorted(unknown))}); "
+            "install that version or restore a backup from before the upgrade"
+        )
+    if pending:
+        migrations.apply(database)
+    _guard(database.conn)
+
+
+def _guard(connection: sqlite3.Connection) -> None:
+    held = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
+    for name, sql in guards().items():
+        if held.get(name) != sql:
+            connection.execute(f"DROP TRIGGER IF EXISTS {name}")
+            connection.execute(sql)
+
+
+def guards() -> dict[str, str]:
+    """The triggers that let only the transitions of `bridge.model` happen."""
+    births = ", ".join(sorted(f"'{state}'" for state in BIRTHS))
+    return {
+        "delivery_transition": _transition_guard("delivery", TRANSITIONS),
+        "queue_item_transition": _transition_guard("queue_item", ITEM_TRANSITIONS),
+        "delivery_birth": (
+            f"CREATE TRIGGER delivery_birth BEFORE INSERT ON delivery WHEN NEW.state NOT IN ({births}) "
+            "BEGIN SELECT RAISE(ABORT, 'no delivery begins in this state'); END"
+        ),
+    }
+
+
+def _transition_guard(table: str, transitions: Mapping[AnyState, frozenset[AnyState]]) -> str:
+    pairs = ", ".join(f"'{old}>{new}'" for old, news in sorted(transitions.items()) for new in sorted(news))
+    return (
+        f"CREATE TRIGGER {table}_transition BEFORE UPDATE OF state ON {table} "
+        f"WHEN OLD.state <> NEW.state AND OLD.state || '>' || NEW.state NOT IN ({pairs}) "
+        f"BEGIN SELECT RAISE(ABORT, '{table}: no such transition'); END"
+    )
