@@ -101,7 +101,10 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One lead on the failure report: failed, unprocessed, in doubt or expired. Not masked."""
+    """One lead on the failure report: failed, unprocessed, in doubt or expired. Not masked.
+
+    `attempts`: calls made for it, whether or not they counted against the retries; polls for an expired one.
+    """
 
     queue_id: str
     mapping: str | None

@@ -43,7 +43,8 @@ SELECT queue_id, stage, reason, at FROM (
 """
 FAILURES = """
 SELECT i.queue_id, d.mapping, d.state, d.stage, coalesce(d.reason, '') AS reason,
-    substr(d.lookup, instr(d.lookup, '=') + 1) AS identifier, d.attempts, d.updated_at AS at,
+    substr(d.lookup, instr(d.lookup, '=') + 1) AS identifier,
+    (SELECT count(*) FROM attempt a WHERE a.delivery_id = d.id) AS attempts, d.updated_at AS at,
     (SELECT max(answered_at) FROM attempt a WHERE a.delivery_id = d.id) AS last_attempt_at, d.id
 FROM delivery d JOIN queue_item i ON i.id = d.item_id
 WHERE d.state IN ('failed', 'unprocessed', 'in_doubt') AND d.updated_at >= :since

@@ -1,0 +1,288 @@
+"""The composition root: the one place that reads settings and wires the parts together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from bridge import http, reports, telemetry
+from bridge.errors import MappingError, StoreError
+from bridge.leadbyte import LeadByteSource
+from bridge.leadsquared import LeadSquaredSink
+from bridge.mapping import MappingFile, load
+from bridge.model import HOSTS, Json, Track
+from bridge.pipeline.confirming import AskingStage, ConfirmStage, DoubtStage
+from bridge.pipeline.desk import Desk
+from bridge.pipeline.gate import Gate
+from bridge.pipeline.inbox import InboxStage
+from bridge.pipeline.mapping import MapStage
+from bridge.pipeline.polling import PollStage
+from bridge.pipeline.pushing import Batching, PushStage
+from bridge.policy.backoff import Backoff
+from bridge.policy.delivering import Delivering
+from bridge.policy.polling import Polling
+from bridge.policy.window import Limit
+from bridge.ports import Store
+from bridge.scheduler import Machine, Service, Stage
+from bridge.server import LocalServer, create_app
+from bridge.settings import Settings
+from bridge.store import SqliteStore, open_store
+from bridge.store.lock import state_lock
+
+Clock = Callable[[], float]
+MOST_CONFIRMATIONS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The bridge for one set of settings. `clock` gives epoch seconds; `rng` makes jitter and call ids."""
+
+    settings: Settings
+    clock: Clock = time.time
+    rng: random.Random = random.SystemRandom()  # noqa: RUF009 - it has no state to share
+
+    @property
+    def inbox(self) -> Path:
+        """Where files of queueIds are dropped."""
+        return self.settings.state_dir / "inbox"
+
+    @property
+    def reports(self) -> Path:
+        """Where the failure reports are written."""
+        return self.settings.state_dir / "reports"
+
+    @property
+    def redact(self) -> telemetry.Redactor:
+        """Takes every configured secret out of a text."""
+        return telemetry.Redactor(self.settings.secrets())
+
+    @contextmanager
+    def store(self) -> Iterator[SqliteStore]:
+        """The open store. Raises StoreError or Busy."""
+        store = open_store(self.settings.state_dir, self.settings.account)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def mappings(self) -> Sequence[MappingFile]:
+        """Every mapping file, checked. Raises MappingError with all problems of all files."""
+        directory = self.settings.mappings_dir
+        try:
+            paths = sorted(path for path in directory.iterdir() if path.suffix in {".yaml", ".yml"})
+            texts = {str(path): path.read_text(encoding="utf-8", errors="surrogateescape") for path in paths}
+        except OSError as error:
+            raise MappingError(
+                [
+                    f"{error.filename or directory}: {error.strerror}; set BRIDGE_MAPPINGS_DIR to the mapping files"
+                ]
+            ) from None
+        return load(texts)
+
+    def deadline(self) -> float:
+        """How long a queueId is polled, in seconds."""
+        return self.settings.leadbyte.poll_deadline_seconds
+
+    @asynccontextmanager
+    async def source(self) -> AsyncIterator[LeadByteSource]:
+        """An open source. Raises SettingsError where its settings are missing."""
+        wanted = self.settings.leadbyte
+        self.settings.require(leadbyte=True)
+        async with self._client(wanted.concurrency) as client:
+            yield LeadByteSource(
+                client,
+                url=wanted.url,
+                key=wanted.key.get_secret_value(),
+                key_header=wanted.key_header,
+                queue_key_in=wanted.queue_key_in,
+                statuses=wanted.statuses,
+                redact=self.redact,
+                clock=self.clock,
+            )
+
+    @asynccontextmanager
+    async def sink(self, *, async_needed: bool) -> AsyncIterator[LeadSquaredSink]:
+        """An open sink. Raises SettingsError where its settings are missing."""
+        wanted = self.settings.leadsquared
+        self.settings.require(leadsquared=True, async_needed=async_needed)
+        async with self._client(MOST_CONFIRMATIONS * 2) as client:
+            yield LeadSquaredSink(
+                client,
+                url=wanted.url,
+                access_key=wanted.access_key.get_secret_value(),
+                secret_key=wanted.secret_key.get_secret_value(),
+                async_url=wanted.async_url,
+                async_api_key=wanted.async_api_key.get_secret_value(),
+                keys_in=wanted.keys_in,
+                status_path=wanted.status_path,
+                metrics_path=wanted.metrics_path,
+                redact=self.redact,
+                clock=self.clock,
+            )
+
+    def _client(self, connections: int) -> http.Client:
+        return http.open_client(timeout=self.settings.http.timeout_seconds, connections=connections)
+
+    @asynccontextmanager
+    async def service(self, *, listen: bool = False) -> AsyncIterator[Service]:
+        """A service that holds the state directory, ready to run; with `listen` its HTTP side is up.
+
+        Raises MappingError, SettingsError, StoreError, or Busy where another process holds the directory.
+        """
+        mappings = self.mappings()
+        async_needed = any(mapping.mode == "async" for mapping in mappings)
+        self.settings.require(leadbyte=True, leadsquared=True, async_needed=async_needed)
+        desk = Desk()
+        try:
+            with state_lock(self.settings.state_dir), self.store() as store:
+                store.recover(self.clock())
+                async with (
+                    self.source() as source,
+                    self.sink(async_needed=async_needed) as sink,
+                ):
+                    machine = self._machine(store, desk, source, sink, mappings)
+                    async with self._listening(machine) if listen else nullcontext():
+                        yield Service(machine)
+                desk.close()
+        finally:
+            desk.close()
+
+    @asynccontextmanager
+    async def _listening(self, machine: Machine) -> AsyncIterator[None]:
+        async def intake(tracks: Iterable[Track]) -> int:
+            now = self.clock()
+            return await machine.desk(machine.store.track, tracks, now, now + self.deadline())
+
+        async def status() -> Mapping[str, Json]:
+            return dict(await machine.desk(machine.store.moving))
+
+        wanted = self.settings.server
+        if not wanted.listen:
+            yield
+            return
+        token = wanted.token if wanted.token.get_secret_value() else None
+        server = LocalServer(create_app(intake=intake, status=status, token=token), wanted.listen)
+        await server.start()
+        try:
+            yield
+        finally:
+            await server.stop()
+
+    def _machine(
+        self,
+        store: Store,
+        desk: Desk,
+        source: LeadByteSource,
+        sink: LeadSquaredSink,
+        mappings: Sequence[MappingFile],
+    ) -> Machine:
+        poll_gate, bulk_gate, async_gate = self._gates(store)
+        inbox = InboxStage(store, desk, self.inbox, self.deadline(), self.clock)
+        stages: list[Stage] = [
+            inbox,
+            self._poll_stage(store, desk, source, poll_gate),
+            MapStage(store, desk, source, mappings, self.clock),
+            self._push_stage(store, desk, sink, bulk_gate, "bulk"),
+        ]
+        gates = [
+            (poll_gate, self.settings.leadbyte.url),
+            (bulk_gate, self.settings.leadsquared.url),
+        ]
+        if self.settings.leadsquared.async_url:
+            gates.append((async_gate, self.settings.leadsquared.async_url))
+            stages += [
+                self._push_stage(store, desk, sink, async_gate, "async"),
+                self._asking_stage(ConfirmStage, store, desk, sink, async_gate),
+                self._asking_stage(DoubtStage, store, desk, sink, bulk_gate),
+            ]
+        return Machine(store, desk, stages, inbox, gates, self._report_in_background, self.clock)
+
+    def _gates(self, store: Store) -> tuple[Gate, Gate, Gate]:
+        source, sink = self.settings.leadbyte, self.settings.leadsquared
+        told = (
+            ("leadbyte", Limit(source.rate_calls, source.rate_seconds)),
+            (HOSTS["bulk"], Limit(sink.rate_calls, sink.rate_seconds)),
+            (HOSTS["async"], Limit(sink.rate_calls, sink.rate_seconds)),
+        )
+        first, second, third = (self._gate(store, name, limit) for name, limit in told)
+        return first, second, third
+
+    def _gate(self, store: Store, name: str, limit: Limit) -> Gate:
+        gate = Gate(name, limit, self.clock, self.rng)
+        now = self.clock()
+        if (kept := store.checkpoint(f"host:{name}")) is not None:
+            gate.restore(kept)
+        gate.window.remember(store.calls_since(name, now - gate.window.limit(now).seconds))
+        return gate
+
+    def _poll_stage(self, store: Store, desk: Desk, source: LeadByteSource, gate: Gate) -> PollStage:
+        wanted = self.settings.leadbyte
+        polling = Polling(Backoff(wanted.poll_first_seconds, wanted.poll_max_seconds))
+        return PollStage(store, desk, source, gate, polling, wanted.concurrency, self.clock, self.rng)
+
+    def _push_stage(
+        self, store: Store, desk: Desk, sink: LeadSquaredSink, gate: Gate, mode: str
+    ) -> PushStage:
+        wanted = self.settings.leadsquared
+        bulk = mode == "bulk"
+        batching = Batching(
+            mode, wanted.batch_size if bulk else 1, wanted.batch_linger_seconds if bulk else 0.0
+        )
+        width = wanted.rate_calls or MOST_CONFIRMATIONS
+        return PushStage(store, desk, sink, gate, self._delivering(), batching, width, self.clock, self.rng)
+
+    def _asking_stage(
+        self, kind: type[AskingStage], store: Store, desk: Desk, sink: LeadSquaredSink, gate: Gate
+    ) -> AskingStage:
+        return kind(store, desk, sink, gate, self._delivering(), MOST_CONFIRMATIONS, self.clock, self.rng)
+
+    def _delivering(self) -> Delivering:
+        wanted = self.settings.leadsquared
+        return Delivering(
+            attempts=self.settings.retry.attempts,
+            retry=Backoff(self.settings.retry.first_seconds, self.settings.retry.max_seconds),
+            confirm=Backoff(wanted.confirm_first_seconds, wanted.confirm_max_seconds),
+            confirm_deadline=wanted.confirm_deadline_seconds,
+        )
+
+    async def _report_in_background(self) -> None:
+        await asyncio.to_thread(self.write_reports)
+
+    def write_reports(self) -> None:
+        """Write the failure report to `state/reports/`: `latest` and today's, as JSON, CSV and HTML."""
+        today = datetime.fromtimestamp(self.clock(), UTC).date().isoformat()
+        try:
+            self.reports.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for ending, write in REPORTS.items():
+                latest = self.reports / f"latest.{ending}"
+                with self.store() as store:
+                    report = reports.build(store.failures(), store.status().leads, self.clock())
+                    with private_file(latest) as out:
+                        write(report, out)
+                shutil.copy2(latest, self.reports / f"{today}.{ending}")
+        except OSError as error:
+            raise StoreError(
+                f"{self.reports}: {error.strerror}; make the directory writable for the user that runs the bridge"
+            ) from None
+
+
+REPORTS = {"json": reports.write_json, "csv": reports.write_csv, "html": reports.write_html}
+
+
+@contextmanager
+def private_file(path: Path) -> Iterator[TextIO]:
+    """A text file of mode 0600 that takes the place of `path` once it is written whole."""
+    partial = path.with_name(f".{path.name}.part")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
+        yield out
+    partial.replace(path)

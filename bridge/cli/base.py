@@ -1,0 +1,89 @@
+"""What every command begins with, and how it prints."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from rich.console import Console
+
+from bridge import settings as settings_module
+from bridge import telemetry
+from bridge.app import App
+from bridge.errors import UsageError
+from bridge.model import Json
+
+log = structlog.get_logger()
+
+_SPAN: Final = re.compile(r"(\d+)([smhd])")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def open_app() -> App:
+    """The bridge with this process's settings; logging is on, unknown setting names are warned of.
+
+    Raises SettingsError.
+    """
+    settings = settings_module.load()
+    telemetry.configure(settings.log.format, settings.log.level, settings.secrets())
+    for warning in settings_module.warnings():
+        say(f"warning: {warning}")
+    return App(settings)
+
+
+def console() -> Console:
+    """Standard output, plain where it is no terminal."""
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """A line for a person, beside the output."""
+    sys.stderr.write(f"{text}\n")
+
+
+def put(text: str) -> None:
+    """A line of output."""
+    sys.stdout.write(f"{text}\n")
+
+
+def put_json(value: Mapping[str, Json]) -> None:
+    """JSON for a script."""
+    put(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def moment(text: str | None, option: str, now: float) -> float | None:
+    """Epoch seconds from an ISO 8601 date or time (UTC where it names no zone) or a span back from now such as 90m, 36h, 7d.
+
+    Raises UsageError naming the option.
+    """
+    if text is None:
+        return None
+    if span := _SPAN.fullmatch(text):
+        return now - int(span[1]) * _SECONDS[span[2]]
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{option}: not a time; write 2026-05-01, 2026-05-01T09:30, or a span back from now such as 36h or 7d"
+        ) from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def ago(seconds: float | None) -> str:
+    """A span of time in words of one unit."""
+    if seconds is None:
+        return "-"
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f}{unit}"
+    return f"{max(seconds, 0):.0f}s"
+
+
+def at(seconds: float | None) -> str:
+    """A moment in UTC, to the second."""
+    return "-" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,62 @@
+"""`bridge report`: which leads failed, and why."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge import reports
+from bridge.app import private_file
+from bridge.cli.base import moment, open_app, say
+from bridge.errors import UsageError
+
+
+class Format(StrEnum):
+    """How a report is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+    HTML = "html"
+
+
+WRITERS = {
+    Format.TEXT: reports.write_text,
+    Format.JSON: reports.write_json,
+    Format.CSV: reports.write_csv,
+    Format.HTML: reports.write_html,
+}
+
+
+def report(
+    as_: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TEXT,
+    output: Annotated[
+        Path | None, typer.Option(help="Write to this file instead of standard output.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only leads that came to rest since then (UTC, or 36h).")
+    ] = None,
+    unmasked: Annotated[bool, typer.Option("--unmasked", help="Show people as they are.")] = False,
+) -> None:
+    """The failure report: each failed or unprocessed lead with its reason, and the command that retries it.
+
+    Example: bridge report --format csv --output failures.csv --since 7d
+    """
+    app = open_app()
+    now = app.clock()
+    with app.store() as store:
+        failures = store.failures(moment(since, "--since", now))
+        made = reports.build(failures, store.status().leads, now, unmasked=unmasked)
+        if output is None:
+            WRITERS[as_](made, sys.stdout)
+            return
+        try:
+            with private_file(output) as out:
+                WRITERS[as_](made, out)
+        except OSError as error:
+            raise UsageError(f"{output}: {error.strerror}; give a path that can be written") from None
+    say(f"written to {output}")

@@ -1,0 +1,69 @@
+"""`bridge map`: what a mapping would make of a reply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from bridge.cli.base import console, open_app, put, put_json
+from bridge.errors import CallError, UsageError
+from bridge.leadbyte import read_queue, status_table
+from bridge.mapping import MappingFile
+from bridge.model import Json, Mapped
+from bridge.reports import one_line
+
+
+def preview(
+    mapping: Annotated[str, typer.Argument(help="A mapping file, or its name without ending.")],
+    reply: Annotated[Path, typer.Argument(help="LeadByte's reply to a queue poll, as JSON.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the mapped fields as JSON.")] = False,
+) -> None:
+    """Preview a mapping on a kept reply, sending nothing. Exits 1 where the lead cannot be mapped."""
+    app = open_app()
+    chosen = _chosen(app.mappings(), mapping)
+    view = _view(reply, app.settings.leadbyte.statuses)
+    if not as_json:
+        _table(chosen, view)
+    _tell(chosen.apply(view), as_json=as_json)
+
+
+def _chosen(mappings: Sequence[MappingFile], wanted: str) -> MappingFile:
+    known = {one.name: one for one in mappings}
+    name = Path(wanted).stem
+    if name not in known:
+        raise UsageError(f"{one_line(wanted)}: no such mapping; there are {', '.join(sorted(known))}")
+    return known[name]
+
+
+def _view(reply: Path, statuses: Mapping[str, str]) -> dict[str, Json]:
+    try:
+        text = reply.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise UsageError(f"{reply}: {why}; give a file that holds LeadByte's reply as JSON") from None
+    try:
+        return {**read_queue(text, "", status_table(statuses)).view, "context": {}}
+    except CallError as error:
+        raise UsageError(f"{reply}: {error}") from None
+
+
+def _table(mapping: MappingFile, view: dict[str, Json]) -> None:
+    table = Table("field", "from", "found", "sent", box=None, pad_edge=False)
+    for trace in mapping.explain(view):
+        sent = trace.note if trace.output is None else repr(trace.output)
+        cells = (trace.field, trace.rule, "-" if trace.found is None else repr(trace.found), sent)
+        table.add_row(*(one_line(cell) for cell in cells))
+    console().print(table)
+
+
+def _tell(mapped: Mapped | None, *, as_json: bool) -> None:
+    if mapped is None:
+        put_json({"skipped": True}) if as_json else put("skipped: `when` leaves this lead out")
+    elif as_json:
+        put_json({"fields": dict(mapped.fields), "keys": list(mapped.keys)})
+    else:
+        put(f"LeadSquared would be asked for the lead by {', then '.join(mapped.keys)}")

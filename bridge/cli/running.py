@@ -1,0 +1,35 @@
+"""`bridge run`: the service."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Annotated
+
+import typer
+
+from bridge.app import App
+from bridge.cli.base import log, open_app
+
+
+def run(
+    drain: Annotated[
+        bool, typer.Option("--drain", help="Stop once nothing is waiting or in flight.")
+    ] = False,
+) -> None:
+    """Run the service until SIGTERM; then finish what is in flight.
+
+    Exits 75 where another process runs for the same state directory.
+    """
+    asyncio.run(serve(open_app(), drain=drain))
+
+
+async def serve(app: App, *, drain: bool) -> None:
+    """Run a service in this process until it is told to stop, or is dry."""
+    async with app.service(listen=not drain) as service:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, service.stop.set)
+        log.info("started", drain=drain, state_dir=str(app.settings.state_dir))
+        await service.run(drain=drain)
+        log.info("stopped")

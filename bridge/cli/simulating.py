@@ -1,0 +1,15 @@
+"""`bridge simulate`: both APIs on loopback."""
+
+from __future__ import annotations
+
+import typer
+
+from bridge.simulator.__main__ import main
+
+
+def simulate(context: typer.Context) -> None:
+    """Serve both APIs on loopback until stopped; prints their addresses and keys as a line of JSON.
+
+    Options are the simulator's own: bridge simulate --leads 100 --unknown 0.1
+    """
+    raise typer.Exit(main(context.args))

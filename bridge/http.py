@@ -1,0 +1,208 @@
+"""The transport seam: one call in, one whole answer or one error of ours out. Never sleeps, never repeats, follows nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Final
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from bridge.errors import CallError, LostAnswer, ServerFault, Unreachable
+from bridge.exchange import Reply, Request, decode
+from bridge.model import Json
+
+__all__ = ["MAX_REPLY_BYTES", "Client", "Reply", "Request", "call", "json_of", "open_client", "text_of_reply"]
+
+MAX_REPLY_BYTES: Final = 8 * 1024 * 1024
+
+_HEADERS: Final = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": "leadbyte-leadsquared-bridge",
+}
+_NEVER_SENT: Final = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.NonHttpUrlClientError,
+    httpx.InvalidURL,
+    ValueError,
+)
+_FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError)
+
+
+class Client(httpx.AsyncClient):
+    """An httpx client that also knows how long a whole call may take and how large an answer may be."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, *, timeout: float, max_reply_bytes: int) -> None:
+        self.total_seconds = timeout
+        self.max_reply_bytes = max_reply_bytes
+        # Connecting has its own, shorter time, so that a call which ran out of the whole time had been sent.
+        connecting = min(10.0, timeout / 2)
+        super().__init__(
+            transport=transport,
+            timeout=httpx.Timeout(None, connect=connecting, pool=connecting),
+            follow_redirects=False,
+            trust_env=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        )
+
+
+def open_client(
+    *, timeout: float = 30.0, connections: int = 32, max_reply_bytes: int = MAX_REPLY_BYTES
+) -> Client:
+    """A pooled client; close it with `aclose`, or use it with `async with`. Connects to nothing until the first call.
+
+    `timeout`: seconds for a whole call. `connections`: at most this many at once, kept open between calls.
+    TLS is always verified (a private authority: SSL_CERT_FILE); proxies of the environment are not used.
+    """
+
+    def session() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=connections, ssl=transport.ssl_context),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(_never_again,),
+        )
+
+    transport = AiohttpTransport(client=session)
+    return Client(transport, timeout=timeout, max_reply_bytes=max_reply_bytes)
+
+
+async def _never_again(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    # aiohttp sends GET and PUT once more where a kept connection turns out dead. It knows that by the error's type, so
+    # the error gets another one.
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError from error
+
+
+async def call(client: Client, request: Request, *, redact: Callable[[str], str]) -> Reply:
+    """Make one call once and read its whole answer, whatever its status.
+
+    Raises Unreachable where the request never left; LostAnswer where it left and no whole answer came in time;
+    ServerFault for a redirect, a compressed answer or one larger than the client allows. Texts hold scheme, host and
+    port at most and went through `redact`.
+    """
+    try:
+        async with asyncio.timeout(client.total_seconds):
+            return await _answer(client, request)
+    except TimeoutError:
+        failure: CallError = LostAnswer(
+            f"{_origin(request)} gave no whole answer in {client.total_seconds:g} s"
+        )
+    except _FAILURES as error:
+        failure = _failure(request, error)
+    except CallError as error:
+        failure = error
+    # Raised here, outside the handlers: the original error, whose text may show the URL, is then no part of it.
+    failure.args = (redact(str(failure)),)
+    raise failure
+
+
+async def _answer(client: Client, request: Request) -> Reply:
+    outgoing = httpx.Request(
+        request.method,
+        request.url,
+        params=request.params or None,
+        headers={**_HEADERS, **request.headers},
+        content=request.body,
+    )
+    response = await client.send(outgoing, stream=True)
+    try:
+        return await _read(response, client.max_reply_bytes, request)
+    finally:
+        await response.aclose()
+
+
+async def _read(response: httpx.Response, most: int, request: Request) -> Reply:
+    status, headers = response.status_code, response.headers
+    if 300 <= status < 400:
+        raise ServerFault(
+            f"{_origin(request)} answered with a redirect (HTTP {status}): set the URL it really has"
+        )
+    coding = headers.get("content-encoding", "identity")
+    if coding.strip().lower() != "identity":
+        raise ServerFault(f"{_origin(request)} answered HTTP {status} in a compression nobody asked for")
+    body = await _body(response, most)
+    if body is None:
+        raise ServerFault(f"{_origin(request)} answered HTTP {status} with a reply larger than {_size(most)}")
+    return Reply(status, headers, body)
+
+
+async def _body(response: httpx.Response, most: int) -> bytes | None:
+    """The body as it came, or None as soon as it is larger than `most`."""
+    length = response.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > most:
+        return None
+    chunks: list[bytes] = []
+    left = most
+    async for chunk in response.aiter_raw():
+        left -= len(chunk)
+        if left < 0:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _failure(request: Request, error: BaseException) -> CallError:
+    cause = error.__cause__ if isinstance(error, httpx.HTTPError) else error
+    if isinstance(cause, _NEVER_SENT):
+        return Unreachable(f"cannot reach {_origin(request)}: {_why(cause)}")
+    return LostAnswer(f"{_origin(request)} broke off before its whole answer came")
+
+
+def _why(error: BaseException) -> str:
+    """Why no connection came about, in words of ours: the libraries' own may quote the URL."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "no connection in time"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "its name does not resolve"
+    if isinstance(error, httpx.InvalidURL | aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return "that is no http or https address"
+    if isinstance(error, ValueError) and not isinstance(error, ssl.CertificateError):
+        return "the key or the address holds characters that HTTP cannot carry"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"its certificate is not trusted ({_verdict(error.certificate_error)})"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "it does not speak TLS as expected"
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number).lower() if number else "no connection"
+
+
+def _verdict(error: BaseException) -> str:
+    return error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else "unverified"
+
+
+def _origin(request: Request) -> str:
+    try:
+        url = httpx.URL(request.url)
+    except httpx.InvalidURL:
+        return "an address that is none"
+    return f"{url.scheme}://{url.netloc.decode()}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1048576:g} MiB" if count >= 1048576 else f"{count} bytes"
+
+
+def text_of_reply(reply: Reply, who: str) -> str:
+    """The reply's text. Raises ServerFault where it is not UTF-8: a value must not reach a CRM with letters replaced."""
+    try:
+        return reply.body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ServerFault(f"{who} answered HTTP {reply.status} with text that is not UTF-8") from None
+
+
+def json_of(reply: Reply, who: str) -> Json:
+    """The JSON that a reply holds. Raises ServerFault as `exchange.decode`, and for text that is not UTF-8."""
+    return decode(text_of_reply(reply, who), who, reply.status)

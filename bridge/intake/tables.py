@@ -1,0 +1,92 @@
+"""CSV with a queueId column. A quoted cell may span lines; a broken row costs no row but itself."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from bridge.intake.lines import Line, Lines
+from bridge.intake.tracks import ID_NAMES, Bad, tracks_in
+from bridge.model import Track
+
+DELIMITERS: Final = (",", ";", "\t")
+MOST_LINES: Final = 100
+"""Lines that one row may span. A quote that is never closed is given up after as many."""
+
+CANONICAL: Final = {name.casefold(): name for name in ID_NAMES}
+
+
+def delimiter_of(header: str) -> str | None:
+    """The delimiter that makes this line a header with a queueId (or queueRef) column; None: it is no such header."""
+    for delimiter in DELIMITERS:
+        try:
+            names = next(csv.reader([header], delimiter=delimiter, strict=True))
+        except csv.Error:
+            continue
+        if any(name.strip().casefold() in CANONICAL for name in names):
+            return delimiter
+    return None
+
+
+def from_csv(lines: Lines, delimiter: str) -> Iterator[Track | Bad]:
+    """A track or a reason for each row after the header; columns beside the queueId become its context."""
+    rows = _rows(lines, delimiter)
+    names = _names(next(rows))
+    if isinstance(names, Bad):
+        yield names
+        return
+    for row in rows:
+        yield row if isinstance(row, Bad) else _track(*row, names)
+
+
+Row = tuple[int, list[str]]
+
+
+def _names(header: Row | Bad) -> list[str] | Bad:
+    if isinstance(header, Bad):
+        return header
+    number, cells = header
+    names = [CANONICAL.get(cell.strip().casefold(), cell.strip()) for cell in cells]
+    told = [name for name in names if name]
+    if len(set(told)) < len(told):
+        return Bad(number, "the header names a column twice")
+    return names
+
+
+def _rows(lines: Lines, delimiter: str) -> Iterator[Row | Bad]:
+    for line in lines:
+        taken = [line]
+        if line.problem:
+            yield Bad(line.number, line.problem)
+            continue
+        try:
+            cells = next(csv.reader(_feed(lines, taken), delimiter=delimiter, strict=True))
+        except csv.Error:
+            lines.put_back(taken[1:])
+            yield Bad(line.number, "the quotes of this row are broken, or a cell is too long")
+            continue
+        if any(cell.strip() for cell in cells):
+            yield line.number, cells
+
+
+def _feed(lines: Lines, taken: list[Line]) -> Iterator[str]:
+    """The line that a row begins with, then, as far as the row asks for them, the lines after it."""
+    yield taken[0].text
+    for line in islice(lines, MOST_LINES):
+        taken.append(line)
+        if line.problem:
+            return
+        yield line.text
+
+
+def _track(number: int, cells: list[str], names: list[str]) -> Track | Bad:
+    if any(cell.strip() for cell in cells[len(names) :]):
+        return Bad(number, f"the row has more columns than the {len(names)} of the header")
+    values = {
+        name: cell.strip() if name in ID_NAMES else cell for name, cell in zip(names, cells, strict=False)
+    }
+    values.pop("", None)
+    (found,) = tracks_in(values)
+    return Bad(number, found) if isinstance(found, str) else found

@@ -1,0 +1,59 @@
+"""LeadByte as the source of queue results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, Literal
+
+from bridge.errors import CallError
+from bridge.exchange import Request
+from bridge.http import Client, call, text_of_reply
+from bridge.leadbyte import wire
+from bridge.model import QueueReply
+
+
+class LeadByteSource:
+    """`ports.Source` over HTTP. Keeps nothing but the open client.
+
+    `url`: scheme and host; with a path it is the whole base. `queue_key_in`: `query` as the page shows, or `header`
+    (then in `key_header`). `statuses`: a user's words over the defaults. `redact`: for error texts.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        url: str,
+        key: str,
+        key_header: str = "X_KEY",
+        queue_key_in: Literal["query", "header"] = "query",
+        statuses: Mapping[str, str] | None = None,
+        redact: Callable[[str], str] = str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client: Final = client
+        self._base: Final = wire.base_url(url)
+        self._key: Final = key
+        self._header: Final = key_header if queue_key_in == "header" else ""
+        self._statuses: Final = wire.status_table(statuses or {})
+        self._redact: Final = redact
+        self._clock: Final = clock
+
+    async def poll(self, queue_id: str) -> QueueReply:
+        """Ask once; see `ports.Source`."""
+        reply = await call(self._client, self._request(queue_id), redact=self._redact)
+        try:
+            wire.classify(reply.status, reply.headers, reply.text, self._clock())
+            return self.reread(queue_id, text_of_reply(reply, wire.WHO))
+        except CallError as error:
+            # LeadByte may quote the key it was given.
+            error.args = (self._redact(str(error)),)
+            raise
+
+    def _request(self, queue_id: str) -> Request:
+        return wire.poll_request(self._base, queue_id, self._key, self._header)
+
+    def reread(self, queue_id: str, raw: str) -> QueueReply:
+        """What a kept reply says; see `ports.Source`. Reads by the status table of today."""
+        return wire.read_queue(raw, queue_id, self._statuses)

@@ -1,0 +1,104 @@
+"""What LeadSquared says about itself and its leads: fields, metrics, values read back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bridge.errors import Refused, ServerFault
+from bridge.exchange import folded, text_of
+from bridge.leadsquared.verdict import WHO
+from bridge.model import Json
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """One lead field of the account. `max_length` None: none is told. `options`: a picklist's values, else empty."""
+
+    schema_name: str
+    display_name: str
+    data_type: str
+    max_length: int | None
+    options: Sequence[str]
+    mandatory: bool
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The async queue of the account. None: not told."""
+
+    pending: int | None
+    max_delay_seconds: float | None
+    per_minute: float | None
+
+
+def read_metadata(body: Json) -> Sequence[FieldInfo]:
+    """The fields that LeadsMetaData.Get lists, in its order. Raises ServerFault for another shape."""
+    if not isinstance(body, list):
+        raise ServerFault(f"{WHO} answered with something else than a list of fields")
+    fields = [folded(one) for one in body]
+    return [_field(one) for one in fields if text_of(one.get("schemaname"))]
+
+
+def _field(one: Mapping[str, Json]) -> FieldInfo:
+    length = _number(one.get("maxlength"))
+    options = one.get("options")
+    values = [text_of(folded(option).get("value")) for option in options] if isinstance(options, list) else []
+    return FieldInfo(
+        schema_name=text_of(one["schemaname"]) or "",
+        display_name=text_of(one.get("displayname")) or "",
+        data_type=text_of(one.get("datatype")) or "",
+        max_length=int(length) if length and length > 0 else None,
+        options=tuple(value for value in values if value),
+        mandatory=_yes(one.get("ismandatory")),
+        locked=_yes(one.get("lockaftercreate")),
+    )
+
+
+def _yes(value: Json) -> bool:
+    return value is True or (text_of(value) or "0").lower() not in {"0", "false"}
+
+
+def _number(value: Json) -> float | None:
+    try:
+        return float(text_of(value) or "")
+    except ValueError:
+        return None
+
+
+def read_metrics(body: Json) -> Metrics:
+    """The async queue's metrics, their names in any case. Raises ServerFault where none of them is there."""
+    told = folded(body)
+    pending = _number(told.get("pendingmessages"))
+    metrics = Metrics(
+        int(pending) if pending is not None else None,
+        _number(told.get("maxdelayinseconds")),
+        _number(told.get("processingrateperminute")),
+    )
+    if metrics == Metrics(None, None, None):
+        raise ServerFault(f"{WHO} answered without the metrics of its async queue")
+    return metrics
+
+
+def read_lead(body: Json, fields: Sequence[str]) -> Mapping[str, str] | None:
+    """The named fields of the one lead in a read-back, "" for what it does not hold; None where there is no lead.
+
+    Raises Refused where several leads answer to the key, ServerFault for another shape.
+    """
+    leads = folded(body).get("leads", []) if isinstance(body, dict) else body
+    if not isinstance(leads, list) or not all(isinstance(lead, dict) for lead in leads):
+        raise ServerFault(f"{WHO} answered with something else than a list of leads")
+    if len(leads) > 1:
+        raise Refused(f"{WHO} holds {len(leads)} leads with this key: which one is meant cannot be told")
+    if not leads:
+        return None
+    values = folded(leads[0])
+    return {name: _text(values.get(name.lower())) for name in fields}
+
+
+def _text(value: Json) -> str:
+    """A value as LeadSquared writes it as text: a boolean is "1" or "0"."""
+    if isinstance(value, bool):
+        return str(int(value))
+    return value if isinstance(value, str) else text_of(value) or ""

@@ -1,0 +1,154 @@
+"""Mapping files checked whole, every problem at once, before anything runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+from bridge.errors import MappingError
+from bridge.mapping.document import Ledger, Table, nearest, read, shown
+from bridge.mapping.file import MappingFile
+from bridge.mapping.paths import PathError, compile_path
+from bridge.mapping.rules import build
+from bridge.mapping.spec import Spec
+from bridge.mapping.trials import trials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from bridge.mapping.paths import Path
+    from bridge.mapping.rules import Rule
+
+PROSPECT_IDS: Final = ("ProspectID", "ProspectId")
+"""Both spellings stand on LeadSquared's pages."""
+
+_KEYS: Final = ("version", "direction", "leadsquared", "when", "fields", "tests")
+_LEADSQUARED_KEYS: Final = ("mode", "search_by", "missing_leads", "trigger_automation")
+_SCHEMA_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+def load(files: Mapping[str, str]) -> Sequence[MappingFile]:
+    """The mappings that these files hold, in the order given: file name to its YAML text.
+
+    Raises MappingError with every problem of every file, each `FILE:LINE: what is wrong; what to do`.
+    """
+    if not files:
+        raise MappingError(["no mapping files; put at least one .yaml file into the mappings directory"])
+    loaded: list[MappingFile] = []
+    problems: list[str] = []
+    names: dict[str, str] = {}
+    for file, text in files.items():
+        ledger = Ledger(file)
+        mapping = _mapping(ledger, text)
+        first = names.setdefault(PurePath(file).stem, file)
+        if first != file:
+            ledger.add(1, f"{first} has the same name; rename one of the two files")
+        problems += ledger.lines()
+        loaded += [mapping] if mapping else []
+    if problems:
+        raise MappingError(problems)
+    return loaded
+
+
+def _mapping(ledger: Ledger, text: str) -> MappingFile | None:
+    """A mapping, which must not run if a problem was noted; None where there is nothing to build it from."""
+    root = read(text, ledger)
+    spec = Spec.of(ledger, root, "at the top", root.line) if root else None
+    if spec is None or not _forward(spec):
+        return None
+    spec.only(_KEYS)
+    _version(spec)
+    fields = spec.inner("fields", "in fields")
+    if fields is None or not fields.table.entries:
+        spec.problem("fields", "holds no field; write lines like FirstName: lead.firstname below it")
+        return None
+    names = tuple(fields.table.entries)
+    target = spec.inner("leadsquared", "in leadsquared") or Spec(
+        ledger, Table(1, {}, {}), "in leadsquared", 1
+    )
+    mode, search_by, option = _target(target)
+    node = spec.table.entries.get("tests")
+    return MappingFile(
+        name=PurePath(ledger.file).stem,
+        file=ledger.file,
+        mode=mode,
+        search_by=search_by,
+        option=option,
+        keys=_keys(target, mode, search_by, names),
+        when=_when(spec),
+        rules=tuple(_rules(fields)),
+        tests=trials(ledger, node, spec.line("tests"), names) if node else (),
+    )
+
+
+def _forward(spec: Spec) -> bool:
+    direction = spec.choice("direction", ("forward", "feedback"), "forward")
+    if direction == "feedback":
+        spec.ledger.add(
+            spec.line("direction"),
+            "direction: feedback is not built yet: take this file out of the mappings directory",
+        )
+    return direction == "forward"
+
+
+def _version(spec: Spec) -> None:
+    if "version" not in spec:
+        spec.problem("version", "is missing; begin the file with version: 1")
+    elif spec.raw("version") not in {"1", None}:
+        spec.problem("version", "is not one this bridge reads; write version: 1")
+
+
+def _when(spec: Spec) -> Path | None:
+    written = spec.text("when")
+    if written is None:
+        return None
+    try:
+        return compile_path(written)
+    except PathError as error:
+        spec.problem("when", f"can't be used: {error}")
+        return None
+
+
+def _target(spec: Spec) -> tuple[str, tuple[str, ...], str]:
+    """Mode, search keys and lane option. In async mode the settings for bulk mean nothing and are only checked."""
+    spec.only(_LEADSQUARED_KEYS)
+    mode = spec.choice("mode", ("bulk", "async"), "bulk")
+    search_by = spec.texts("search_by")
+    missing = spec.choice("missing_leads", ("unprocessed", "failed"), "unprocessed")
+    automations = spec.flag("trigger_automation")
+    if mode == "async":
+        return mode, (), "automations" if automations else "silent"
+    if automations:
+        spec.problem("trigger_automation", "works only in async mode; write mode: async, or remove it")
+    return mode, search_by, missing
+
+
+def _keys(spec: Spec, mode: str, search_by: tuple[str, ...], names: Sequence[str]) -> tuple[str, ...]:
+    """The fields by which LeadSquared finds the lead."""
+    for key in search_by:
+        if key not in names:
+            spec.problem("search_by", f"names {shown(key)}, which is not among fields; {nearest(key, names)}")
+    if search_by:
+        return search_by
+    ids = tuple(name for name in PROSPECT_IDS if name in names)
+    if not ids and ("search_by" not in spec or mode == "async"):
+        other = "" if mode == "async" else ", or name another one under search_by"
+        spec.ledger.add(spec.at, f"{mode} mode finds the lead by ProspectID here; add that field{other}")
+    return ids
+
+
+def _rules(spec: Spec) -> Iterator[Rule]:
+    seen: dict[str, str] = {}
+    for name, node in spec.table.entries.items():
+        line = spec.line(name)
+        if not _SCHEMA_NAME.fullmatch(name):
+            spec.ledger.add(
+                line, f"{shown(name)} is no schema name; write LeadSquared's own, of letters, digits and _"
+            )
+        first = seen.setdefault(name.casefold(), name)
+        if first != name:
+            spec.ledger.add(line, f"{name} is the same field as {first}; remove one of the two")
+        rule = build(spec.ledger, name, node, line)
+        if rule is not None:
+            yield rule

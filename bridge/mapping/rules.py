@@ -1,0 +1,158 @@
+"""One entry of a mapping file's `fields`, checked and compiled to a path and what is made of what it finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from bridge.mapping.convert import UnreadableError, clean
+from bridge.mapping.document import Ledger, Node, Scalar, Table
+from bridge.mapping.kinds import KINDS, OWNERS, converter
+from bridge.mapping.making import Shape, Words, from_list, from_one, from_word
+from bridge.mapping.paths import Path, PathError, compile_path
+from bridge.mapping.spec import Spec
+
+if TYPE_CHECKING:
+    from bridge.mapping.convert import Convert
+    from bridge.mapping.making import Make
+    from bridge.mapping.paths import Find
+
+    _Parts: TypeAlias = tuple[Find, Make, list[tuple[str, int]]]
+
+KEYS: Final = ("from", "value", "type", "default", "values", "otherwise", "max_length", "empty", *OWNERS)
+_ONLY_WITH_FROM: Final = ("from", "default", "values", "otherwise", "join")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """How one LeadSquared field gets its value.
+
+    `make(find(view))` is the text to send, or None to send nothing; both raise UnreadableError.
+    `text`: the rule as a person reads it. `constants`: what it may send in the file's own words, each with its line.
+    """
+
+    name: str
+    line: int
+    text: str
+    find: Find
+    make: Make
+    constants: tuple[tuple[str, int], ...]
+    max_length: int | None
+
+
+def build(ledger: Ledger, name: str, node: Node, line: int) -> Rule | None:
+    """The rule that `node` writes for the field `name`. Every problem is noted; None or a useless rule is then given."""
+    if isinstance(node, Scalar):
+        node = Table(line, {"from": node}, {"from": line})
+    spec = Spec.of(ledger, node, f"in field {name}", line)
+    if spec is None:
+        return None
+    spec.only(KEYS)
+    _combinations(spec)
+    sort = spec.choice("type", KINDS, "text")
+    convert = converter(spec, sort)
+    shape = _shape(spec)
+    if "value" in spec:
+        find, make, constants = _constant(spec, sort, convert, shape)
+    else:
+        find, make, constants = _found(spec, sort, convert, shape)
+    return Rule(name, line, _described(spec), find, make, tuple(constants), shape.max_length)
+
+
+def _combinations(spec: Spec) -> None:
+    if "value" in spec:
+        for key in _ONLY_WITH_FROM:
+            if key in spec:
+                spec.problem(key, "means nothing beside value; remove one of the two")
+    elif "from" not in spec:
+        spec.ledger.add(spec.at, f"nothing is read {spec.where}; add from: (a path) or value: (a text)")
+    if "otherwise" in spec and "values" not in spec:
+        spec.problem("otherwise", "means nothing without values; add values, or remove it")
+
+
+def _shape(spec: Spec) -> Shape:
+    blank = "" if spec.choice("empty", ("skip", "send"), "skip") == "send" else None
+    return Shape(None, blank, spec.count("max_length"))
+
+
+def _constant(spec: Spec, sort: str, convert: Convert, shape: Shape) -> _Parts:
+    output = ""
+    try:
+        output = shape.cut(convert(spec.raw("value")))
+    except UnreadableError as error:
+        spec.problem("value", f"is {error} (type: {sort}); mend it, or leave type out")
+    else:
+        if not output and shape.blank is None and isinstance(spec.table.entries["value"], Scalar):
+            spec.problem("value", "is empty; write a text, or add empty: send")
+    return lambda _: output, lambda found: found, [(output, spec.line("value"))] if output else []
+
+
+def _found(spec: Spec, sort: str, convert: Convert, shape: Shape) -> _Parts:
+    path = _path(spec)
+    targets = _targets(spec)
+    otherwise = spec.choice("otherwise", ("keep", "omit", "error"), "keep")
+    constants = [(shape.cut(output), line) for output, line in targets.values() if output]
+    if "default" in spec:
+        shape = replace(shape, default=_default(spec, clean if targets else convert, shape))
+        constants.append((shape.default or "", spec.line("default")))
+    table = {word: output for word, (output, _) in targets.items()}
+    words = Words(table, otherwise, convert, showable=path.impersonal) if table else None
+    separator = spec.raw("join")
+    if sort == "list":
+        separator = ", " if separator is None else separator
+        return path.find, from_list(words, separator, shape), constants
+    return path.find, from_word(words, shape) if words else from_one(convert, shape), constants
+
+
+def _path(spec: Spec) -> Path:
+    try:
+        return compile_path(spec.text("from") or "@")
+    except PathError as error:
+        spec.problem("from", f"can't be used: {error}")
+        return compile_path("@")
+
+
+def _targets(spec: Spec) -> dict[str, tuple[str, int]]:
+    """`values` as casefolded word -> (output, line)."""
+    values = spec.inner("values", f"under values {spec.where}")
+    if values is None:
+        return {}
+    if not values.table.entries:
+        spec.problem("values", "is empty; add word: text lines, or remove it")
+    found: dict[str, tuple[str, int]] = {}
+    for word in values.table.entries:
+        key = word.strip().casefold()
+        if not key:
+            values.ledger.add(
+                values.line(word), f"an empty word {values.where}; use default for what is not there"
+            )
+        if key in found:
+            values.problem(word, "is there twice (capitals don't count); remove one")
+        found[key] = (clean(values.raw(word) or ""), values.line(word))
+    return found
+
+
+def _default(spec: Spec, convert: Convert, shape: Shape) -> str:
+    """As its type makes it, or as written where the type can't read it (`default: none` for a phone)."""
+    written = spec.text("default") or ""
+    try:
+        return shape.cut(convert(written))
+    except UnreadableError:
+        return shape.cut(clean(written))
+
+
+def _described(spec: Spec) -> str:
+    """The rule in one line: the path or the text, then the keys as written."""
+    entries = spec.table.entries
+    source = next((key for key in ("value", "from") if key in entries), "")
+    rest = [f"{key}: {_flat(node)}" for key, node in entries.items() if key != source]
+    return "; ".join(
+        [f"always {_flat(entries[source])}" if source == "value" else _flat(entries.get(source)), *rest]
+    )
+
+
+def _flat(node: Node | None) -> str:
+    if isinstance(node, Scalar):
+        return node.text
+    words = node.entries.items() if isinstance(node, Table) else ()
+    return ", ".join(f"{word} = {_flat(output)}" for word, output in words)

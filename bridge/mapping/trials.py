@@ -1,0 +1,77 @@
+"""The `tests:` of a mapping file: a partial lead, and what the mapping is to make of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bridge.mapping.document import Items, Ledger, Node, Scalar, nearest, plain, shown
+from bridge.mapping.paths import NAMES
+from bridge.mapping.spec import Spec, kind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from bridge.model import Json
+
+SKIPPED: Final = "skipped"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """One test of a mapping's own.
+
+    `given`: the view, whole. What is to come of it: `error`, part of the reason why it can't be mapped; or `expect`, all
+    the fields with their lines; or, where both are None, that `when` leaves the lead out.
+    """
+
+    name: str
+    line: int
+    given: Mapping[str, Json]
+    expect: Mapping[str, tuple[str, int]] | None
+    error: str | None
+
+
+def trials(ledger: Ledger, node: Node, line: int, fields: Collection[str]) -> tuple[Trial, ...]:
+    """The tests that stand under `tests:`; what is wrong with them is noted."""
+    if not isinstance(node, Items):
+        ledger.add(line, f"tests is {kind(node)}; write a list, each test beginning with - name:")
+        return ()
+    found = (_trial(ledger, item, number, fields) for number, item in enumerate(node.items, 1))
+    return tuple(trial for trial in found if trial is not None)
+
+
+def _trial(ledger: Ledger, node: Node, number: int, fields: Collection[str]) -> Trial | None:
+    spec = Spec.of(ledger, node, f"in test {number}", node.line)
+    if spec is None:
+        return None
+    spec.only(("name", "given", "expect", "error"))
+    name = spec.text("name") or str(number)
+    if ("expect" in spec) == ("error" in spec):
+        ledger.add(node.line, f"test {number} needs either expect: or error:; write one of them")
+    return Trial(name, node.line, _given(spec), _expect(spec, fields), spec.text("error"))
+
+
+def _given(spec: Spec) -> Mapping[str, Json]:
+    given = spec.inner("given", f"under given {spec.where}")
+    if given is None:
+        if "given" not in spec:
+            spec.problem("given", "is missing; write the lead's part that the test needs, or {}")
+        return {}
+    given.only(NAMES)
+    return dict.fromkeys(NAMES) | {name: plain(node) for name, node in given.table.entries.items()}
+
+
+def _expect(spec: Spec, fields: Collection[str]) -> Mapping[str, tuple[str, int]] | None:
+    node = spec.table.entries.get("expect")
+    if isinstance(node, Scalar) and node.text == SKIPPED:
+        return None
+    expect = spec.inner("expect", f"under expect {spec.where}")
+    if expect is None:
+        return None
+    for name in expect.table.entries:
+        if name not in fields:
+            expect.ledger.add(
+                expect.line(name), f"no field {shown(name)} to expect {spec.where}; {nearest(name, fields)}"
+            )
+    return {name: (expect.raw(name) or "", expect.line(name)) for name in expect.table.entries}

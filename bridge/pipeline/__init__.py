@@ -1,0 +1,1 @@
+"""The stages. Each claims, decides, calls and records by itself; the store is the only channel between them."""

@@ -1,0 +1,104 @@
+"""Permission to call a host: its rate window and its health, waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from bridge.errors import CallError, Throttled
+from bridge.policy.health import Health
+from bridge.policy.window import Learned, Limit, Window
+
+log = structlog.get_logger()
+
+
+class Gate:
+    """Lets calls to one host through. Every permit ends in `give_back`, `answered` or `failed`.
+
+    `changed` is true after something was learned that outlives the process, until `saved` is read.
+    """
+
+    def __init__(self, name: str, limit: Limit, clock: Callable[[], float], rng: random.Random) -> None:
+        self.name, self.window, self.health = name, Window(limit), Health()
+        self._clock, self._rng = clock, rng
+        self._wake = asyncio.Event()
+        self._closed = False
+        self.changed = False
+
+    async def permit(self) -> bool:
+        """Wait until a call may go and take its place; False once the gate is closed."""
+        while not self._closed:
+            wait = self._wait()
+            if wait == 0:
+                self.window.take()
+                return True
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), wait)
+        return False
+
+    def give_back(self) -> None:
+        """The call did not go: nothing was to be done."""
+        self.window.give_back()
+        self._notify()
+
+    def answered(self) -> None:
+        """The call was answered."""
+        now = self._clock()
+        self.window.answered(now)
+        self._note(self.health.answered(now))
+        self._notify()
+
+    def failed(self, error: CallError) -> float:
+        """The call failed as a whole. Returns when calls to this host may go on, in epoch seconds."""
+        now = self._clock()
+        if isinstance(error, Throttled):
+            learned = self.window.throttled(now, error.limit, error.retry_after)
+            log.warning("throttled", host=self.name, learned=error.limit if learned else None)
+            self.changed |= learned
+        else:
+            self.window.answered(now)
+        self._note(self.health.failed(error, now, self._rng.random()))
+        self._notify()
+        return now + max(self.window.wait(now) or 0.0, self.health.wait(now))
+
+    def close(self) -> None:
+        """Let nobody through any more, and whoever waits go without."""
+        self._closed = True
+        self._notify()
+
+    def state(self) -> str:
+        """What outlives the process, as the text of a checkpoint."""
+        learned = self.window.learned
+        kept = learned and {"calls": learned.limit.calls, "seconds": learned.limit.seconds, "at": learned.at}
+        side = {"state": self.health.state, "reason": self.health.reason, "since": self.health.since}
+        return json.dumps({"learned": kept, "side": side})
+
+    def restore(self, state: str) -> None:
+        """Take up a limit that an earlier process learned."""
+        kept = json.loads(state).get("learned")
+        if kept:
+            self.window.learned = Learned(Limit(kept["calls"], kept["seconds"]), kept["at"])
+
+    def _wait(self) -> float | None:
+        now = self._clock()
+        closed = self.health.wait(now)
+        if closed > 0:
+            return closed
+        if self.health.one_at_a_time and self.window.in_flight:
+            return None
+        return self.window.wait(now)
+
+    def _note(self, changed: bool) -> None:
+        if changed:
+            self.changed = True
+            say = log.warning if self.health.one_at_a_time else log.info
+            say("side", host=self.name, state=str(self.health.state), reason=self.health.reason or None)
+
+    def _notify(self) -> None:
+        self._wake.set()
+        self._wake = asyncio.Event()

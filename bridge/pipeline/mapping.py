@@ -1,0 +1,73 @@
+"""The map stage: from LeadByte's replies to the values that LeadSquared is to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from bridge.errors import CallError, LeadUnmappable
+from bridge.mapping import MappingFile, epoch
+from bridge.model import Json, ResolvedItem, State
+from bridge.pipeline.crew import Crew
+from bridge.pipeline.desk import Desk
+from bridge.ports import Birth, Reopened, Source, Store
+
+CHUNK = 64
+NOT_WANTED = "the mapping's `when` leaves this lead out"
+
+
+class MapStage:
+    """Maps resolved items by every mapping, and re-opened deliveries by theirs. A lead that cannot be mapped fails alone."""
+
+    def __init__(
+        self,
+        store: Store,
+        desk: Desk,
+        source: Source,
+        mappings: Sequence[MappingFile],
+        clock: Callable[[], float],
+    ) -> None:
+        self._store, self._desk, self._source, self._clock = store, desk, source, clock
+        self._mappings = {mapping.name: mapping for mapping in mappings}
+        self.crew = Crew("map", 1, self._step)
+
+    async def stop(self, grace: float) -> None:
+        """Finish the chunk in hand."""
+        await self.crew.stop(grace)
+
+    async def _step(self) -> bool:
+        items = await self._desk(self._store.unmapped, CHUNK)
+        if items:
+            births = [birth for item in items for birth in self._births(item)]
+            await self._desk(self._store.record_mapped, items, births, self._clock())
+        reopened = await self._desk(self._store.reopened, CHUNK)
+        for one in reopened:
+            await self._desk(self._store.record_remapped, one, self._remap(one), self._clock())
+        return bool(items or reopened)
+
+    def _births(self, item: ResolvedItem) -> Iterator[Birth]:
+        for name in self._mappings:
+            yield self._birth(item, name)
+
+    def _remap(self, reopened: Reopened) -> Birth:
+        if reopened.mapping not in self._mappings:
+            reason = f"there is no mapping file named {reopened.mapping} any more"
+            return Birth(
+                reopened.item.id, reopened.mapping, State.FAILED, None, reason, reopened.item.resolved_at
+            )
+        return self._birth(reopened.item, reopened.mapping)
+
+    def _birth(self, item: ResolvedItem, name: str) -> Birth:
+        at = item.resolved_at
+        try:
+            view = self._view(item)
+            at = epoch(view["processed"]) or at
+            mapped = self._mappings[name].apply(view)
+        except (LeadUnmappable, CallError) as error:
+            return Birth(item.id, name, State.FAILED, None, str(error), at)
+        if mapped is None:
+            return Birth(item.id, name, State.SKIPPED, None, NOT_WANTED, at)
+        return Birth(item.id, name, State.PENDING, mapped, None, at, item.force)
+
+    def _view(self, item: ResolvedItem) -> Mapping[str, Json]:
+        reply = self._source.reread(item.queue_id, item.reply)
+        return {**reply.view, "context": item.context}

@@ -1,0 +1,87 @@
+"""The poll stage: what became of the queueIds that wait."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from bridge.errors import CallError
+from bridge.model import PollRecord, WaitingItem
+from bridge.pipeline.crew import Crew
+from bridge.pipeline.desk import Desk
+from bridge.pipeline.gate import Gate
+from bridge.policy.polling import Polling
+from bridge.ports import Source, Store
+
+log = structlog.get_logger()
+
+
+class PollStage:
+    """Polls due items, `width` at a time; results are recorded in groups, at the latest when the claimed run out."""
+
+    def __init__(
+        self,
+        store: Store,
+        desk: Desk,
+        source: Source,
+        gate: Gate,
+        polling: Polling,
+        width: int,
+        clock: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        self._store, self._desk, self._source, self._gate = store, desk, source, gate
+        self._polling, self._width, self._clock, self._rng = polling, width, clock, rng
+        self._claimed: deque[WaitingItem] = deque()
+        self._done: list[PollRecord] = []
+        self._claiming = asyncio.Lock()
+        self.crew = Crew("poll", width, self._step)
+
+    async def stop(self, grace: float) -> None:
+        """Finish what is in flight and give back what was not begun."""
+        await self.crew.stop(grace)
+        await self._flush()
+        if self._claimed:
+            await self._desk(self._store.release_waiting, list(self._claimed), self._clock())
+            self._claimed.clear()
+
+    async def _step(self) -> bool:
+        if not await self._gate.permit():
+            return False
+        item = await self._next()
+        if item is None:
+            self._gate.give_back()
+            return False
+        self.crew.tick()
+        record = await self._poll(item)
+        self._done.append(record)
+        if not self._claimed or len(self._done) >= self._width:
+            await self._flush()
+        return True
+
+    async def _next(self) -> WaitingItem | None:
+        async with self._claiming:
+            if not self._claimed:
+                await self._flush()
+                room = 1 if self._gate.health.one_at_a_time else self._width
+                self._claimed.extend(await self._desk(self._store.claim_waiting, self._clock(), room))
+            return self._claimed.popleft() if self._claimed else None
+
+    async def _poll(self, item: WaitingItem) -> PollRecord:
+        try:
+            reply = await self._source.poll(item.queue_id)
+        except CallError as error:
+            self._gate.failed(error)
+            log.info("poll failed", queue_id=item.queue_id, reason=str(error))
+            return self._polling.after_error(item, error, self._clock(), self._rng.random())
+        self._gate.answered()
+        return self._polling.after_reply(item, reply, self._clock(), self._rng.random())
+
+    async def _flush(self) -> None:
+        done, self._done = self._done, []
+        if done:
+            await self._desk(self._store.record_polls, done, self._clock())

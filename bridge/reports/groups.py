@@ -1,0 +1,79 @@
+"""Leads that failed for the same reason."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+from typing import Final
+
+from bridge.reports.hints import hint
+from bridge.reports.masking import HOLE
+from bridge.reports.report import Lead
+
+MOST_GROUPS: Final = 500
+MOST_LEADS: Final = 20
+MOST_QUOTED: Final = 50
+LEAST_QUOTED: Final = 4
+OTHER: Final = "other reasons"
+
+
+@dataclass(slots=True)
+class Group:
+    """Leads in one state for one reason. `resync`: the command that tries all of them again; `leads`: the first ones."""
+
+    reason: str
+    state: str
+    stage: str
+    hint: str
+    resync: str
+    count: int = 0
+    leads: list[Lead] = field(default_factory=list)
+
+
+class Groups:
+    """Leads put into groups as they come. Beyond `MOST_GROUPS` all new reasons of a state share one group."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, str], Group] = {}
+
+    def add(self, lead: Lead) -> None:
+        """Count the lead; keep it if it is one of the first of its group."""
+        key = (lead.state, lead.common)
+        if key not in self._groups and len(self._groups) >= MOST_GROUPS:
+            key = (lead.state, OTHER)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _group(*key, lead.stage)
+        group.count += 1
+        if len(group.leads) < MOST_LEADS:
+            group.leads.append(lead)
+
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
+    def largest_first(self) -> list[Group]:
+        """All groups, by falling count, then by state and reason."""
+        return sorted(self._groups.values(), key=lambda group: (-group.count, group.state, group.reason))
+
+
+def _group(state: str, reason: str, stage: str) -> Group:
+    return Group(
+        reason or "no reason was given", state, stage, hint(state, stage, reason), _command(state, reason)
+    )
+
+
+def _command(state: str, reason: str) -> str:
+    if state == "in_doubt":
+        return "bridge resolve QUEUE_ID --as done|not-done"
+    if state == "expired":
+        return "bridge resync --refetch --state expired"
+    command = f"bridge resync --state {shlex.quote(state)}"
+    text = "" if reason == OTHER else _quotable(reason)
+    return f"{command} --reason {shlex.quote(text)}" if text else command
+
+
+def _quotable(reason: str) -> str:
+    """A piece that all reasons of the group hold word for word, or nothing where they share too little."""
+    seen = "".join(each if each.isprintable() else HOLE for each in reason)
+    longest = max(seen.split(HOLE), key=len).lstrip(" -")[:MOST_QUOTED].strip()
+    return longest if len(longest) >= LEAST_QUOTED else ""

@@ -1,0 +1,69 @@
+"""One plain sentence of advice for each known family of reasons. The first that matches counts."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+BY_STATE: Final = {
+    "expired": "LeadByte gave no final result in time: look the lead up there, then poll it again.",
+    "in_doubt": "The answer was lost and the call may have worked: look at the lead in LeadSquared, then say which it was.",
+}
+FAMILIES: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE), hint)
+    for pattern, hint in (
+        (
+            r"attribute.*(does not|doesn't|do not) exist|MXUnknownAttribute",
+            "A mapping names a field that LeadSquared does not have: correct it there (`bridge check` tells which).",
+        ),
+        (
+            r"MXDuplicateEntry|duplicate|already exists|belongs to another",
+            "Another lead in LeadSquared holds this unique value: merge the two leads or correct the value.",
+        ),
+        (
+            r"MXMandatoryAttribute|mandatory|is required",
+            "LeadSquared wants a field that was not sent: map it, or make it optional in LeadSquared.",
+        ),
+        (
+            r"does not exist|doesn't exist|not found|no such lead|not known",
+            "LeadSquared does not know the lead, or its user may not see it: create the lead, or widen the permission.",
+        ),
+        (
+            r"permission|MXUnAuthorized|MXInvalidAccess|access denied|forbidden",
+            "The key lacks a permission: grant it to its user (`bridge check` tells which).",
+        ),
+        (
+            r"exceeded the limit|MXAPIRateLimit|throttle|too many",
+            "Too many calls for the account: lower the RATE_CALLS settings if it happens again.",
+        ),
+        (
+            r"gave up after|answer was lost|timed? ?out|no answer",
+            "It kept failing for reasons that may have passed: retry once the other side is well.",
+        ),
+        (
+            r"no longer knows the request|did not apply it before the deadline",
+            "LeadSquared accepted the update and never said what became of it: look at the lead there, then retry.",
+        ),
+        (
+            r"not carried out",
+            "A person said that the call was not carried out: retry it.",
+        ),
+        (
+            r"MXInvalidInput|invalid|exceeds|too long|not allowed",
+            "LeadSquared refuses one of the values: correct it in LeadByte or in the mapping, then retry.",
+        ),
+    )
+)
+MAPPING: Final = (
+    "The mapping could not make values of this lead: mend the mapping or the lead's data, then retry."
+)
+OTHER: Final = "Look at one of these leads with `bridge show QUEUE_ID`, mend the cause, then retry."
+
+
+def hint(state: str, stage: str, reason: str) -> str:
+    """What a person is advised to do about a lead that is in this state for this reason."""
+    if state in BY_STATE:
+        return BY_STATE[state]
+    if stage == "map":
+        return MAPPING
+    return next((advice for pattern, advice in FAMILIES if pattern.search(reason)), OTHER)

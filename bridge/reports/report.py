@@ -1,0 +1,103 @@
+"""What a report holds."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from bridge.model import LEAD_STATES
+from bridge.ports import Failure
+from bridge.reports.masking import common, mask_identifier, mask_reason
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """One lead on the report, masked unless that was asked. Times in ISO 8601, UTC. `common`: see `masking.common`."""
+
+    queue_id: str
+    mapping: str | None
+    state: str
+    stage: str
+    reason: str
+    identifier: str | None
+    attempts: int
+    last_attempt_at: str | None
+    resync: str
+    common: str
+
+
+COLUMNS = tuple(name for name in Lead.__slots__ if name != "common")
+
+
+@dataclass(slots=True)
+class Report:
+    """A report that is read while it is written, so that any number of leads needs no memory."""
+
+    states: Mapping[str, int]
+    made_at: str
+    unmasked: bool
+    _failures: Iterable[Failure]
+    _spent: bool = field(default=False, init=False)
+
+    @property
+    def tracked(self) -> int:
+        """How many leads are tracked: the sum of all states."""
+        return sum(self.states.values())
+
+    def leads(self) -> Iterator[Lead]:
+        """The leads, in the order they came. Raises ValueError the second time where they came as an iterator."""
+        leads = iter(self._failures)
+        if leads is self._failures and self._spent:
+            raise ValueError("the failures were an iterator that has been read; build another report")
+        self._spent = True
+        return (_lead(failure, self.unmasked) for failure in leads)
+
+
+def build(
+    failures: Iterable[Failure], counts: Mapping[str, int], now: float, *, unmasked: bool = False
+) -> Report:
+    """A report of these failures and of all leads counted by state, made at `now` (epoch seconds).
+
+    `failures` is not read before a writer asks. Each writer reads it once: for several formats give it as a
+    collection, or build a report for each.
+    """
+    states = {state: counts.get(state, 0) for state in LEAD_STATES}
+    return Report({**states, **counts}, iso(now), unmasked, failures)
+
+
+def iso(at: float) -> str:
+    """Epoch seconds as ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _lead(failure: Failure, unmasked: bool) -> Lead:
+    reason, identifier = failure.reason, failure.identifier
+    return Lead(
+        queue_id=failure.queue_id,
+        mapping=failure.mapping,
+        state=failure.state,
+        stage=failure.stage,
+        reason=reason if unmasked else mask_reason(reason, identifier),
+        identifier=identifier if unmasked or identifier is None else mask_identifier(identifier),
+        attempts=failure.attempts,
+        last_attempt_at=None if failure.last_attempt_at is None else iso(failure.last_attempt_at),
+        resync=_command(failure),
+        common=common(reason, identifier),
+    )
+
+
+def _command(failure: Failure) -> str:
+    """The command that tries this one lead again, safe to paste into a shell."""
+    queue_id = shlex.quote(failure.queue_id)
+    dash = failure.queue_id.startswith("-")
+    if failure.state == "in_doubt":
+        return (
+            f"bridge resolve --as done|not-done -- {queue_id}"
+            if dash
+            else f"bridge resolve {queue_id} --as done|not-done"
+        )
+    option = f"--queue-id={queue_id}" if dash else f"--queue-id {queue_id}"
+    refetch = "--refetch --state expired " if failure.state == "expired" else ""
+    return f"bridge resync {refetch}{option}"

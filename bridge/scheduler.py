@@ -1,0 +1,129 @@
+"""The service: every stage on its schedule, until it is told to stop or nothing is left to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Protocol
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from bridge.errors import Denied, Unreachable
+from bridge.pipeline.crew import Crew
+from bridge.pipeline.desk import Desk
+from bridge.pipeline.gate import Gate
+from bridge.pipeline.inbox import InboxStage
+from bridge.policy.health import SideState
+from bridge.ports import Store
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 0.25
+GRACE_SECONDS = 8.0
+PROBES_BEFORE_GIVING_UP = 5
+
+
+class Stage(Protocol):
+    """One stage of the pipeline: `crew` works it off, `stop` ends it with nothing lost."""
+
+    crew: Crew
+
+    async def stop(self, grace: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """All that a running bridge consists of. `gates` come with the address that each is for, for error texts."""
+
+    store: Store
+    desk: Desk
+    stages: Sequence[Stage]
+    inbox: InboxStage
+    gates: Sequence[tuple[Gate, str]]
+    report: Callable[[], Awaitable[None]]
+    clock: Callable[[], float]
+
+
+class Service:
+    """Runs a machine. `stop` is set from outside (SIGTERM) to end it."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.stop = asyncio.Event()
+
+    async def run(self, *, drain: bool) -> None:
+        """Work until stopped, or with `drain` until nothing waits or is in flight.
+
+        Raises whatever ended a stage; with `drain` also Denied or Unreachable where a side lets nothing through.
+        """
+        scheduler = self._schedule()
+        scheduler.start()
+        try:
+            while not self.stop.is_set() and not (drain and await self._dry()):
+                self._look_for_trouble(drain=drain)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.stop.wait(), TICK_SECONDS)
+        finally:
+            scheduler.shutdown(wait=False)
+            await self._finish()
+
+    def _schedule(self) -> AsyncIOScheduler:
+        scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        for stage in self.machine.stages:
+            scheduler.add_job(_ticking(stage.crew), "interval", seconds=TICK_SECONDS)
+        scheduler.add_job(self._remember, "interval", seconds=1)
+        scheduler.add_job(self.machine.report, "cron", hour=0, minute=5)
+        return scheduler
+
+    async def _dry(self) -> bool:
+        machine = self.machine
+        return await machine.desk(machine.store.idle) and await machine.inbox.empty()
+
+    def _look_for_trouble(self, *, drain: bool) -> None:
+        for stage in self.machine.stages:
+            if stage.crew.trouble is not None:
+                raise stage.crew.trouble
+        if drain:
+            for gate, address in self.machine.gates:
+                _raise_if_hopeless(gate, address)
+
+    async def _remember(self) -> None:
+        machine = self.machine
+        for gate, _ in machine.gates:
+            if gate.changed:
+                gate.changed = False
+                name = f"host:{gate.name}"
+                await machine.desk(machine.store.set_checkpoint, name, gate.state(), machine.clock())
+
+    async def _finish(self) -> None:
+        machine = self.machine
+        for gate, _ in machine.gates:
+            gate.close()
+        await asyncio.gather(*(stage.stop(GRACE_SECONDS) for stage in machine.stages))
+        await self._remember()
+        cut_off = await machine.desk(machine.store.recover, machine.clock())
+        if cut_off:
+            log.warning("calls cut off", deliveries=cut_off)
+        await machine.report()
+
+
+def _ticking(crew: Crew) -> Callable[[], Awaitable[None]]:
+    async def tick() -> None:
+        crew.tick()
+
+    return tick
+
+
+def _raise_if_hopeless(gate: Gate, address: str) -> None:
+    """A drain that no answer can end is ended: the key is refused, or the host has never been reached."""
+    health = gate.health
+    if health.state is SideState.DENIED:
+        raise Denied(f"{gate.name}: {health.reason}; what is left stays tracked")
+    if health.state is SideState.DOWN and not health.reached and health.probes >= PROBES_BEFORE_GIVING_UP:
+        raise Unreachable(f"{address}: {health.reason}; what is left stays tracked")

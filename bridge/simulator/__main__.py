@@ -1,0 +1,121 @@
+"""`python -m bridge.simulator`: both APIs as a process of their own, for tests and measurements."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import stat
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from bridge.simulator.limits import Limits
+from bridge.simulator.populate import Mix, populate
+from bridge.simulator.queue import Profile
+from bridge.simulator.serve import Servers, serve
+from bridge.simulator.world import World
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bridge.simulator", description=__doc__)
+    parser.add_argument("--leads", type=int, default=0, help="how many leads LeadByte's queue holds")
+    parser.add_argument("--unknown", type=float, default=0.1, help="share of people the CRM does not know")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--envelope", choices=("records", "results", "bare"), default="records")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds a lead stays queued")
+    parser.add_argument("--slow", type=float, default=0.05, help="share of leads queued for 3 seconds")
+    parser.add_argument("--quarantined", type=float, default=0.05, help="share of leads held in quarantine")
+    parser.add_argument("--limit", type=_limit, default=(25, 5.0), metavar="CALLS/SECONDS", help="0/1: none")
+    parser.add_argument("--hidden", type=_limit, default=None, metavar="CALLS/SECONDS")
+    parser.add_argument("--throttle-form", choices=("429", "403", "200"), default="429")
+    parser.add_argument(
+        "--async-delay", type=float, default=0.5, help="seconds until an async update is applied"
+    )
+    parser.add_argument("--queue-any", action="store_true", help="answer unknown queueIds as still queued")
+    parser.add_argument("--ports", type=int, nargs=3, default=(0, 0, 0), help="LeadByte, LeadSquared, async")
+    return parser.parse_args(argv)
+
+
+def _limit(text: str) -> tuple[int, float]:
+    calls, _, seconds = text.partition("/")
+    return int(calls), float(seconds)
+
+
+def build(options: argparse.Namespace) -> World:
+    """The world that the options describe."""
+    profile = Profile(envelope=options.envelope)
+    if options.queue_any:
+        profile = replace(profile, unknown_id="queued")
+    world = World(seed=options.seed, profile=profile)
+    calls, seconds = options.limit
+    for host in ("leadsquared", "leadsquared_async"):
+        world.limit(host, Limits(calls, seconds, options.hidden, options.throttle_form))
+    world.tasks.options.delay = options.async_delay
+    mix = Mix(
+        unknown=options.unknown,
+        slow=options.slow,
+        quarantined=options.quarantined,
+        ready_after=options.latency,
+    )
+    populate(world, options.leads, seed=options.seed, mix=mix)
+    return world
+
+
+def describe(world: World, servers: Servers) -> str:
+    """One JSON line: where everything is and the keys that open it."""
+    return json.dumps(
+        {
+            "leadbyte": servers.leadbyte,
+            "leadsquared": servers.leadsquared,
+            "leadsquared_async": servers.leadsquared_async,
+            "control": servers.control,
+            "keys": {
+                "leadbyte": world.leadbyte_key,
+                "access_key": world.access_key,
+                "secret_key": world.secret_key,
+                "async_api_key": world.async_api_key,
+            },
+        }
+    )
+
+
+async def run(world: World, ports: Sequence[int], announce: Callable[[Servers], None]) -> None:
+    """Serve until SIGTERM, SIGINT, or the end of standard input where that is a pipe."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    if stat.S_ISFIFO(os.fstat(0).st_mode) or stat.S_ISSOCK(os.fstat(0).st_mode):
+        loop.add_reader(0, _until_end, loop, stopped)
+    async with serve(world, ports) as servers:
+        announce(servers)
+        await stopped.wait()
+
+
+def _until_end(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
+    if not os.read(0, 4096):
+        loop.remove_reader(0)
+        stopped.set()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = parse(argv)
+    world = build(options)
+
+    def announce(servers: Servers) -> None:
+        sys.stdout.write(describe(world, servers) + "\n")
+        sys.stdout.flush()
+
+    try:
+        asyncio.run(run(world, options.ports, announce))
+    except OSError as error:
+        sys.stderr.write(f"the simulator cannot listen: {error.strerror}; choose other --ports\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

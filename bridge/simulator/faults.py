@@ -1,0 +1,108 @@
+"""Which calls go wrong, and how: by rate or to order. Deciding only; `misbehave` does it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+BEFORE: Final = frozenset(
+    {"reset_before", "hang", "error_500", "html_502", "html_200", "mx_error", "throttle"}
+)
+"""Faults of calls that are not carried out."""
+
+AFTER: Final = frozenset({"reset_after", "hang_after", "cut", "truncated", "huge", "wrong_type"})
+"""Faults of calls that are carried out and whose answer is lost or spoiled."""
+
+KINDS: Final = BEFORE | AFTER
+"""reset_*: the connection is aborted · hang*: no answer for `hang_seconds`, then aborted · error_500: plain text ·
+html_502, html_200: an HTML page · mx_error: the vendor's own error for the whole call · throttle: a rate limit refusal
+although there is room · cut: aborted in the middle of the answer · truncated: half the JSON as a whole answer ·
+huge: `huge_bytes` of JSON · wrong_type: the right JSON sent as text/html."""
+
+
+@dataclass(slots=True)
+class _Order:
+    kind: str
+    times: int
+    at: str
+
+
+@dataclass
+class Faults:
+    """Faults by place. A place is a host (`leadbyte`, `leadsquared`, `leadsquared_async`), an endpoint of one
+    (`leadsquared.bulk_update`), or "" for everywhere; for rates the narrowest place that is given counts alone.
+
+    `rates`: place → kind → share of calls (0..1, together at most 1). `at_most` bounds the faults by rate in all.
+    `mx_type`, `mx_message`: what an `mx_error` says. `happened` counts (place, kind).
+    """
+
+    rates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    at_most: int | None = None
+    hang_seconds: float = 60.0
+    huge_bytes: int = 50_000_000
+    mx_type: str = "MXInvalidInputException"
+    mx_message: str = "Invalid input"
+    happened: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _orders: list[_Order] = field(default_factory=list)
+    _by_rate: int = 0
+
+    def __post_init__(self) -> None:
+        self.set_rates(self.rates)
+
+    def set_rates(self, rates: Mapping[str, Mapping[str, float]]) -> None:
+        """Replace all rates. Raises ValueError for an unknown kind or shares that cannot be."""
+        for place, shares in rates.items():
+            for kind in shares:
+                _known(kind)
+            if min(shares.values(), default=0) < 0 or sum(shares.values()) > 1:
+                raise ValueError(
+                    f"the shares at {place or 'everywhere'} must be from 0 to 1, together at most 1"
+                )
+        self.rates = rates
+
+    def fail_next(self, kind: str, times: int = 1, at: str = "") -> None:
+        """The next `times` calls at that place go wrong; orders of one place are served in turn."""
+        self._orders.append(_Order(_known(kind), times, at))
+
+    def pick(self, rng: Random, place: str) -> str | None:
+        """The fault of the call that has just arrived at `place` (`host.endpoint`), or None."""
+        kind = self._ordered(place) or self._drawn(rng, place)
+        if kind:
+            self.happened[place, kind] += 1
+        return kind
+
+    def _ordered(self, place: str) -> str | None:
+        for order in self._orders:
+            if order.times > 0 and order.at in ("", place, place.partition(".")[0]):
+                order.times -= 1
+                if not order.times:
+                    self._orders.remove(order)
+                return order.kind
+        return None
+
+    def _drawn(self, rng: Random, place: str) -> str | None:
+        shares = self._shares(place)
+        if not shares or (self.at_most is not None and self._by_rate >= self.at_most):
+            return None
+        roll = rng.random()
+        for kind, share in shares.items():
+            roll -= share
+            if roll < 0:
+                self._by_rate += 1
+                return kind
+        return None
+
+    def _shares(self, place: str) -> Mapping[str, float]:
+        for key in (place, place.partition(".")[0], ""):
+            if key in self.rates:
+                return self.rates[key]
+        return {}
+
+
+def _known(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError(f"no such fault: {kind}; known are {', '.join(sorted(KINDS))}")
+    return kind

@@ -1,0 +1,249 @@
+"""Everything the simulated vendors know, and a record of all that was asked of them."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final, Literal
+
+from bridge.simulator.crm import Crm, Refusal, unique_key, unknown_attributes
+from bridge.simulator.faults import Faults
+from bridge.simulator.limits import Limiter, Limits
+from bridge.simulator.queue import Profile, QueueLead
+from bridge.simulator.schema import SCHEMA, Field
+from bridge.simulator.tasks import Tasks
+
+HOSTS: Final = ("leadbyte", "leadsquared", "leadsquared_async")
+PERMISSIONS: Final = frozenset(
+    {"API queue", "Leads > Submit", "Leads > Update", "Update Payout/Revenue", "Quarantine > Process"}
+)
+PRINTED: Final = Limits(calls=25, seconds=5.0)
+"""What both LeadSquared pages print: "API calls exceeded the limit of 25 in 5 second(s)"."""
+
+
+@dataclass
+class BulkOptions:
+    """How UpdateV2 answers; may be changed while it runs.
+
+    `echo`: identifier values come back as sent, or in changing case and padding. `omit_next`: that many leads are
+    carried out and listed nowhere. `miscount_next`: that many replies count one success too many.
+    """
+
+    echo: Literal["sent", "changed"] = "sent"
+    omit_next: int = 0
+    miscount_next: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One accepted update of one lead: `order` from 1, `fields` as sent, `fired` where automations ran."""
+
+    order: int
+    at: float
+    via: Literal["bulk", "async"]
+    prospect: str
+    fields: Mapping[str, str]
+    fired: bool = False
+
+
+class World:
+    """State and settings of both simulated accounts; every part may be read or changed while they are served.
+
+    `calls`: (host, endpoint, accepted|throttled|denied) → count. `arrivals`: host → epoch seconds of accepted calls.
+    `busiest`: host → most calls in progress at once. `writes`: every accepted update in order. `batch_sizes`: leads
+    per UpdateV2 call. `doubled`: leads named twice in one such call. `unknown`: queueId → the CRM lead that is yet to
+    be created. `unwritable`: ProspectIDs that the user of the key may not update. `region_host`: the host the account
+    really lives on, where the calls go to a wrong one. `answer_delay`: host → seconds before each answer. `people`: how many
+    people `populate` has made up.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        clock: Callable[[], float] = time.time,
+        profile: Profile | None = None,
+        schema: Iterable[Field] = SCHEMA,
+    ) -> None:
+        self.rng = Random(seed)
+        self.clock = clock
+        self.profile = profile or Profile()
+        self.queue: dict[str, QueueLead] = {}
+        self.people = 0
+        self.crm = Crm(self.rng, schema)
+        self.tasks = Tasks(self.rng)
+        self.bulk = BulkOptions()
+        self.faults = Faults()
+        self.unknown: dict[str, dict[str, str]] = {}
+        self.unwritable: set[str] = set()
+        self.region_host: str | None = None
+        self.answer_delay: dict[str, float] = {}
+        self._limiters = {name: Limiter() for name in HOSTS}
+        self._make_keys()
+        self._start_records()
+
+    def _make_keys(self) -> None:
+        def token(bits: int) -> str:
+            return f"{self.rng.getrandbits(bits):0{bits // 4}x}"
+
+        self.leadbyte_key = token(128)
+        self.leadbyte_keys: dict[str, frozenset[str]] = {self.leadbyte_key: PERMISSIONS}
+        self.access_key = f"u$r{token(128)}"
+        self.secret_key = f"{token(64)}$cr{token(64)}"
+        self.async_api_key = f"{token(80)}$k{token(80)}"
+        self.limit("leadsquared", PRINTED)
+        self.limit("leadsquared_async", PRINTED)
+
+    def _start_records(self) -> None:
+        self.calls: Counter[tuple[str, str, str]] = Counter()
+        self.arrivals: dict[str, array[float]] = {name: array("d") for name in HOSTS}
+        self.busiest: Counter[str] = Counter()
+        self._inside: Counter[str] = Counter()
+        self.writes: list[Write] = []
+        self.batch_sizes: Counter[int] = Counter()
+        self.doubled = 0
+
+    # setting up
+    def limit(self, host: str, limits: Limits) -> None:
+        """Put a limit on a host; its window begins empty."""
+        self._limiters[host] = Limiter(limits)
+
+    def limiter(self, host: str) -> Limiter:
+        return self._limiters[host]
+
+    def fail_next(self, kind: str, times: int = 1, at: str = "") -> None:
+        """The next `times` calls at `at` (host, or host.endpoint, or anywhere) go wrong; see `faults.KINDS`."""
+        self.faults.fail_next(kind, times, at)
+
+    def add_lead(
+        self,
+        reply: Mapping[str, Any],
+        *,
+        ready_after: float = 0.0,
+        queued_polls: int = 0,
+        quarantined_for: float = 0.0,
+        profile: Profile | None = None,
+    ) -> str:
+        """Put a submitted lead into LeadByte's queue; returns its queueId (`reply["queueId"]` or a new one).
+
+        `reply` holds status, processed, response and sections by their usual names, whatever shape they are shown in.
+        It is queued for `ready_after` seconds and for `queued_polls` polls, then quarantined for `quarantined_for`.
+        """
+        now = self.clock()
+        queue_id = str(reply.get("queueId") or self.new_queue_id(now))
+        ready_at = now + ready_after
+        self.queue[queue_id] = QueueLead(
+            queue_id,
+            {name: value for name, value in reply.items() if name != "queueId"},
+            ready_at,
+            queued_polls,
+            ready_at + quarantined_for if quarantined_for else 0.0,
+            profile,
+        )
+        return queue_id
+
+    def new_queue_id(self, now: float) -> str:
+        """In LeadByte's form: 8-8-8-4-8 hex digits, the third group being the time."""
+        bits = self.rng.getrandbits(112)
+        return f"{bits >> 80:08x}-{bits >> 48 & 0xFFFFFFFF:08x}-{int(now):08x}-{bits >> 32 & 0xFFFF:04x}-{bits & 0xFFFFFFFF:08x}"
+
+    def add_person(self, values: Mapping[str, str]) -> str:
+        """Create a lead in the CRM; returns its ProspectID. Raises ValueError where a value is not acceptable."""
+        return self.crm.create(values, self.clock())
+
+    def create_unknown(self) -> int:
+        """Create the leads in the CRM that it did not know; returns how many. People with several queueIds count once."""
+        now = self.clock()
+        people = {values["ProspectID"]: values for values in self.unknown.values()}
+        for values in people.values():
+            self.crm.create(values, now)
+        self.unknown.clear()
+        return len(people)
+
+    # while serving
+    def count(
+        self, host: str, endpoint: str, result: Literal["accepted", "throttled", "denied", "unknown"]
+    ) -> None:
+        self.calls[host, endpoint, result] += 1
+
+    def called(self, host: str, result: str = "accepted", endpoint: str | None = None) -> int:
+        """How many calls of a host (or one endpoint of it) ended so."""
+        return sum(
+            number
+            for (at, name, ended), number in self.calls.items()
+            if at == host and ended == result and endpoint in (None, name)
+        )
+
+    @contextmanager
+    def inside(self, host: str) -> Iterator[None]:
+        """Counts a call in progress."""
+        self._inside[host] += 1
+        self.busiest[host] = max(self.busiest[host], self._inside[host])
+        try:
+            yield
+        finally:
+            self._inside[host] -= 1
+
+    def settle(self, now: float) -> None:
+        """Apply the async updates whose time has come."""
+        for task in self.tasks.due(now):
+            prospect = self.crm.find("ProspectID", task.prospect)
+            if prospect is None or prospect in self.unwritable:
+                task.refusal = Refusal("MXInvalidEntityException", "Lead does not exist in the system")
+                continue
+            unknown = self.crm.unknown_names(task.fields)
+            if unknown:
+                task.refusal = unknown_attributes(unknown)
+                continue
+            task.refusal = self.write("async", prospect, task.fields, task.due_at, fired=task.fires)
+
+    def write(
+        self,
+        via: Literal["bulk", "async"],
+        prospect: str,
+        fields: Mapping[str, str],
+        now: float,
+        *,
+        fired: bool = False,
+    ) -> Refusal | None:
+        """Update a lead and log it, or say why not. All attributes must be known."""
+        refusal = self.crm.update(prospect, fields, now)
+        if refusal is None:
+            self.writes.append(Write(len(self.writes) + 1, now, via, prospect, fields, fired))
+        return refusal
+
+    def count_batch(self, name: str, values: Iterable[str]) -> None:
+        """Record the size of a bulk call and the leads that it names twice."""
+        keys = [unique_key(name, value) for value in values if value]
+        self.batch_sizes[len(keys)] += 1
+        self.doubled += len(keys) - len(set(keys))
+
+    # looking back
+    def summary(self) -> dict[str, dict[str, int]]:
+        """What the CRM now holds: how many leads in all, and by value of the fields that the bridge fills ("": empty)."""
+        self.settle(self.clock())
+        names = ("mx_Outcome", "mx_Buyer", "mx_Source", "ProspectStage")
+        return {"leads": {"total": len(self.crm.leads)}} | {name: self.crm.counts(name) for name in names}
+
+    def stats(self) -> dict[str, Any]:
+        """Counters for people and other processes."""
+        calls: dict[str, dict[str, dict[str, int]]] = {}
+        for (host, endpoint, result), number in sorted(self.calls.items()):
+            calls.setdefault(host, {}).setdefault(endpoint, {})[result] = number
+        faults = {f"{place} {kind}": number for (place, kind), number in sorted(self.faults.happened.items())}
+        return {
+            "calls": calls,
+            "busiest": dict(self.busiest),
+            "faults": faults,
+            "queued": len(self.queue),
+            "writes": len(self.writes),
+            "doubled": self.doubled,
+            "overlaps": self.tasks.overlaps,
+            "unknown": len(self.unknown),
+            "summary": self.summary(),
+        }

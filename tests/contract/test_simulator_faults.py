@@ -1,0 +1,283 @@
+"""Rate limits and faults of the simulator, each as a client sees it."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from bridge.simulator import KINDS, Faults, Limits, World, serve
+from bridge.simulator.faults import AFTER
+
+METADATA = "/v2/LeadManagement.svc/LeadsMetaData.Get"
+UPDATE = "/v2/LeadManagement.svc/Lead/Bulk/UpdateV2"
+PLACE = "leadsquared.bulk_update"
+
+
+class Clock:
+    """Time that only a test moves."""
+
+    now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def drive(world: World, scenario: Callable[[httpx.AsyncClient], Awaitable[Any]]) -> Any:
+    async def run() -> Any:
+        keys = {"x-LSQ-AccessKey": world.access_key, "x-LSQ-SecretKey": world.secret_key}
+        async with (
+            serve(world) as servers,
+            httpx.AsyncClient(base_url=servers.leadsquared, headers=keys, timeout=5) as client,
+        ):
+            return await scenario(client)
+
+    return asyncio.run(run())
+
+
+async def read(client: httpx.AsyncClient, times: int = 1) -> list[int]:
+    return [(await client.get(METADATA)).status_code for _ in range(times)]
+
+
+async def update(client: httpx.AsyncClient, **request: Any) -> httpx.Response:
+    fields = [
+        {"Attribute": "EmailAddress", "Value": "a@example.com"},
+        {"Attribute": "LastName", "Value": "New"},
+    ]
+    body = {"SearchByKey": "EmailAddress", "LeadPropertiesList": [{"Fields": fields}]}
+    return await client.post(UPDATE, json=body, **request)
+
+
+def world_with_one(**settings: Any) -> World:
+    world = World(**settings)
+    world.add_person({"EmailAddress": "a@example.com"})
+    return world
+
+
+def test_25_calls_in_5_seconds_pass_and_refused_ones_do_not_count() -> None:
+    clock = Clock()
+    world = World(clock=clock)
+
+    async def scenario(client: httpx.AsyncClient) -> None:
+        assert await read(client, 10) == [200] * 10
+        clock.now += 2
+        assert await read(client, 18) == [200] * 15 + [429] * 3
+        clock.now += 2.9
+        assert await read(client) == [429]
+        clock.now += 0.1
+        assert await read(client, 11) == [200] * 10 + [429]
+        clock.now += 2
+        assert await read(client, 16) == [200] * 15 + [429]
+
+    drive(world, scenario)
+    assert world.called("leadsquared", "throttled") == 6
+    assert world.called("leadsquared") == len(world.arrivals["leadsquared"]) == 50
+
+
+def test_each_host_has_a_window_of_its_own() -> None:
+    world = World(clock=Clock())
+    world.limit("leadsquared_async", Limits(1, 5.0))
+    assert drive(world, lambda client: read(client, 25)) == [200] * 25
+
+
+@pytest.mark.parametrize("form", ["429", "403", "200"])
+def test_every_form_of_refusal_carries_the_vendors_text(form: Any) -> None:
+    world = World(clock=Clock())
+    world.limit("leadsquared", Limits(1, 5.0, form=form))
+
+    async def scenario(client: httpx.AsyncClient) -> httpx.Response:
+        await read(client)
+        return await client.get(METADATA)
+
+    answer = drive(world, scenario)
+    assert answer.status_code == int(form)
+    assert "Retry-After" not in answer.headers
+    assert answer.json() == {
+        "Status": "Error",
+        "ExceptionType": "MXAPIRateLimitExceededException",
+        "ExceptionMessage": "API calls exceeded the limit of 1 in 5 second(s)",
+    }
+
+
+@pytest.mark.parametrize(("tells", "number"), [(True, 10), (False, 25)])
+def test_a_hidden_limit_refuses_first(tells: bool, number: int) -> None:
+    world = World(clock=Clock())
+    world.limit("leadsquared", Limits(25, 5.0, hidden=(10, 5.0), tells_hidden=tells))
+
+    async def scenario(client: httpx.AsyncClient) -> str:
+        assert await read(client, 10) == [200] * 10
+        return (await client.get(METADATA)).json()["ExceptionMessage"]
+
+    assert drive(world, scenario) == f"API calls exceeded the limit of {number} in 5 second(s)"
+
+
+def test_retry_after_in_seconds_and_as_a_date() -> None:
+    clock = Clock()
+    world = World(clock=clock)
+
+    async def scenario(client: httpx.AsyncClient) -> tuple[str, str]:
+        headers = []
+        for form in ("seconds", "date"):
+            world.limit("leadsquared", Limits(1, 5.0, retry_after=form))
+            await read(client)
+            headers.append((await client.get(METADATA)).headers["Retry-After"])
+        return headers[0], headers[1]
+
+    seconds, date = drive(world, scenario)
+    assert 5 <= int(seconds) <= 6
+    assert 5 <= parsedate_to_datetime(date).timestamp() - clock.now <= 6
+
+
+def test_an_ordered_throttle_uses_up_no_room() -> None:
+    world = World(clock=Clock())
+    world.limit("leadsquared", Limits(2, 5.0))
+    world.fail_next("throttle")
+    assert drive(world, lambda client: read(client, 4)) == [429, 200, 200, 429]
+
+
+SEEN = {
+    "reset_before": httpx.TransportError,
+    "reset_after": httpx.TransportError,
+    "hang": httpx.ReadTimeout,
+    "hang_after": httpx.ReadTimeout,
+    "cut": httpx.RemoteProtocolError,
+}
+
+
+def test_every_kind_of_fault_is_tried_below() -> None:
+    assert {
+        "error_500",
+        "html_502",
+        "html_200",
+        "mx_error",
+        "truncated",
+        "wrong_type",
+        "huge",
+        "throttle",
+    } | SEEN.keys() == KINDS
+
+
+@pytest.mark.parametrize("kind", sorted(SEEN))
+def test_faults_that_lose_the_answer(kind: str) -> None:
+    world = world_with_one()
+    world.fail_next(kind, at=PLACE)
+
+    async def scenario(client: httpx.AsyncClient) -> int:
+        with pytest.raises(SEEN[kind]):
+            await update(client, timeout=0.3 if kind.startswith("hang") else 5)
+        applied = len(world.writes)
+        assert (await update(client)).status_code == 200
+        return applied
+
+    assert drive(world, scenario) == (kind in AFTER)
+    assert world.faults.happened == {(PLACE, kind): 1}
+
+
+def spoiled(kind: str) -> tuple[World, httpx.Response]:
+    world = world_with_one()
+    world.fail_next(kind, at=PLACE)
+    answer = drive(world, update)
+    assert len(world.writes) == (kind in AFTER)
+    return world, answer
+
+
+def test_a_plain_500_and_pages_of_html() -> None:
+    assert spoiled("error_500")[1].status_code == 500
+    for kind, code in (("html_502", 502), ("html_200", 200)):
+        answer = spoiled(kind)[1]
+        assert answer.status_code == code
+        assert answer.headers["Content-Type"] == "text/html"
+        assert answer.text.startswith("<!DOCTYPE html>")
+
+
+def test_an_error_of_the_vendor_for_the_whole_call() -> None:
+    answer = spoiled("mx_error")[1]
+    assert answer.status_code == 500
+    assert answer.json() == {
+        "Status": "Error",
+        "ExceptionType": "MXInvalidInputException",
+        "ExceptionMessage": "Invalid input",
+    }
+
+
+def test_half_an_answer_and_one_of_the_wrong_type() -> None:
+    with pytest.raises(json.JSONDecodeError):
+        spoiled("truncated")[1].json()
+    answer = spoiled("wrong_type")[1]
+    assert answer.headers["Content-Type"] == "text/html"
+    assert answer.json()["Status"]["SuccessCount"] == 1
+
+
+def test_a_huge_answer_is_as_long_as_asked_and_may_be_left_early() -> None:
+    world = world_with_one()
+    world.faults.huge_bytes = 300_000
+    world.fail_next("huge", times=2)
+
+    async def scenario(client: httpx.AsyncClient) -> bytes:
+        whole = (await update(client)).content
+        world.faults.huge_bytes = 50_000_000
+        async with client.stream("GET", METADATA) as answer:
+            assert answer.headers["Content-Length"] == "50000000"
+        assert await read(client) == [200]
+        return whole
+
+    whole = drive(world, scenario)
+    assert len(whole) == 300_000
+    assert json.loads(whole)["status"] == "Success"
+
+
+def test_faults_by_rate_at_the_narrowest_place() -> None:
+    world = world_with_one()
+    world.limit("leadsquared", Limits())
+    world.faults = Faults(rates={"": {"error_500": 1.0}, PLACE: {"html_502": 0.25}})
+
+    async def scenario(client: httpx.AsyncClient) -> list[int]:
+        assert await read(client) == [500]
+        return [(await update(client)).status_code for _ in range(80)]
+
+    codes = drive(world, scenario)
+    assert set(codes) == {200, 502}
+    assert 8 <= codes.count(502) <= 34
+    assert len(world.writes) == codes.count(200)
+
+
+def test_faults_by_rate_are_bounded() -> None:
+    world = World()
+    world.faults = Faults(rates={"leadsquared": {"error_500": 1.0}}, at_most=2)
+    assert drive(world, lambda client: read(client, 4)) == [500, 500, 200, 200]
+
+
+def test_ordered_faults_are_served_in_turn_and_only_at_their_place() -> None:
+    world = World()
+    world.fail_next("html_502", at=PLACE)
+    world.fail_next("error_500", times=2, at="leadsquared")
+    world.fail_next("html_200", at="leadbyte")
+    assert drive(world, lambda client: read(client, 3)) == [500, 500, 200]
+
+
+@pytest.mark.parametrize(
+    "rates", [{"": {"flood": 0.1}}, {"": {"hang": 0.7, "cut": 0.7}}, {"": {"cut": -1.0}}]
+)
+def test_faults_that_cannot_be_are_refused(rates: dict[str, dict[str, float]]) -> None:
+    with pytest.raises(ValueError, match=r"no such fault|from 0 to 1"):
+        Faults(rates=rates)
+
+
+def test_stopping_cuts_off_calls_that_hang(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    world.fail_next("hang")
+
+    async def scenario() -> None:
+        async with serve(world) as servers, httpx.AsyncClient(timeout=30) as client:
+            keys = {"accessKey": world.access_key, "secretKey": world.secret_key}
+            hanging = asyncio.ensure_future(client.get(servers.leadsquared + METADATA, params=keys))
+            while not world.faults.happened:  # noqa: ASYNC110  (nothing else tells that the call has arrived)
+                await asyncio.sleep(0)
+        with pytest.raises(httpx.TransportError):
+            await hanging
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
