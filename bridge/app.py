@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -48,7 +48,7 @@ class App:
 
     settings: Settings
     clock: Clock = time.time
-    rng: random.Random = random.SystemRandom()  # noqa: RUF009 - it has no state to share
+    rng: random.Random = field(default_factory=random.Random)
 
     @property
     def inbox(self) -> Path:

@@ -66,7 +66,7 @@ def decode(text: str, who: str, status: int = 200) -> Json:
     Infinity and numbers that are none.
     """
     try:
-        value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        value = _DECODER.decode(text)
         if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
             raise RecursionError
         # Half of a surrogate pair can be escaped in JSON, but neither stored nor sent on as UTF-8.
@@ -88,6 +88,9 @@ def _finite(digits: str) -> float:
     if math.isinf(number):
         raise ValueError(digits)
     return number
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
 
 
 def _depth(value: Json) -> int:

@@ -6,8 +6,8 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Final
+from typing import Final, Self
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import httpx
@@ -36,27 +36,44 @@ _NEVER_SENT: Final = (
 _FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError)
 
 
-class Client(httpx.AsyncClient):
-    """An httpx client that also knows how long a whole call may take and how large an answer may be."""
+class Client:
+    """An httpx transport, with how long a whole call may take and how large an answer may be.
+
+    The transport is used without httpx's own client around it: that would follow, store cookies, log whole URLs and
+    cost as much again, and none of it is wanted here.
+    """
 
     def __init__(self, transport: httpx.AsyncBaseTransport, *, timeout: float, max_reply_bytes: int) -> None:
+        self.transport = transport
         self.total_seconds = timeout
         self.max_reply_bytes = max_reply_bytes
         # Connecting has its own, shorter time, so that a call which ran out of the whole time had been sent.
         connecting = min(10.0, timeout / 2)
-        super().__init__(
-            transport=transport,
-            timeout=httpx.Timeout(None, connect=connecting, pool=connecting),
-            follow_redirects=False,
-            trust_env=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        self._extensions = {"timeout": httpx.Timeout(None, connect=connecting, pool=connecting).as_dict()}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.transport.aclose()
+
+    async def send(self, request: Request) -> httpx.Response:
+        """Send it once; the answer's body is still to be read, and its stream to be closed."""
+        query = f"?{urlencode(request.params, quote_via=quote)}" if request.params else ""
+        outgoing = httpx.Request(
+            request.method,
+            request.url + query,
+            headers=request.headers,
+            content=request.body,
+            extensions=self._extensions,
         )
+        return await self.transport.handle_async_request(outgoing)
 
 
 def open_client(
     *, timeout: float = 30.0, connections: int = 32, max_reply_bytes: int = MAX_REPLY_BYTES
 ) -> Client:
-    """A pooled client; close it with `aclose`, or use it with `async with`. Connects to nothing until the first call.
+    """A pooled client; to be used with `async with`. Connects to nothing until the first call.
 
     `timeout`: seconds for a whole call. `connections`: at most this many at once, kept open between calls.
     TLS is always verified (a private authority: SSL_CERT_FILE); proxies of the environment are not used.
@@ -66,6 +83,7 @@ def open_client(
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, ssl=transport.ssl_context),
             cookie_jar=aiohttp.DummyCookieJar(),
+            headers=_HEADERS,
             middlewares=(_never_again,),
         )
 
@@ -110,21 +128,18 @@ async def call(client: Client, request: Request, *, redact: Callable[[str], str]
 
 
 async def _answer(client: Client, request: Request) -> Reply:
-    outgoing = httpx.Request(
-        request.method,
-        request.url,
-        params=request.params or None,
-        headers={**_HEADERS, **request.headers},
-        content=request.body,
-    )
-    response = await client.send(outgoing, stream=True)
+    response = await client.send(request)
+    stream = response.stream
+    assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - what an asynchronous transport gives
     try:
-        return await _read(response, client.max_reply_bytes, request)
+        return await _read(response, stream, client.max_reply_bytes, request)
     finally:
-        await response.aclose()
+        await stream.aclose()
 
 
-async def _read(response: httpx.Response, most: int, request: Request) -> Reply:
+async def _read(
+    response: httpx.Response, stream: httpx.AsyncByteStream, most: int, request: Request
+) -> Reply:
     status, headers = response.status_code, response.headers
     if 300 <= status < 400:
         raise ServerFault(
@@ -133,20 +148,19 @@ async def _read(response: httpx.Response, most: int, request: Request) -> Reply:
     coding = headers.get("content-encoding", "identity")
     if coding.strip().lower() != "identity":
         raise ServerFault(f"{_origin(request)} answered HTTP {status} in a compression nobody asked for")
-    body = await _body(response, most)
+    body = await _body(headers.get("content-length", ""), stream, most)
     if body is None:
         raise ServerFault(f"{_origin(request)} answered HTTP {status} with a reply larger than {_size(most)}")
     return Reply(status, headers, body)
 
 
-async def _body(response: httpx.Response, most: int) -> bytes | None:
-    """The body as it came, or None as soon as it is larger than `most`."""
-    length = response.headers.get("content-length", "")
+async def _body(length: str, stream: httpx.AsyncByteStream, most: int) -> bytes | None:
+    """The body as it came, or None as soon as it is larger than `most`, or as its header says so."""
     if length.isdecimal() and int(length) > most:
         return None
     chunks: list[bytes] = []
     left = most
-    async for chunk in response.aiter_raw():
+    async for chunk in stream:
         left -= len(chunk)
         if left < 0:
             return None

@@ -2,29 +2,74 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+import traceback
+from pathlib import Path
+
+from typer import TyperException
 
 from bridge.cli.commands import cli
 from bridge.errors import BridgeError
+from bridge.reports import one_line
 
 __all__ = ["cli", "main"]
+
+USAGE = 2
 
 
 def main() -> None:
     """Run one command; whatever goes wrong is told in a line on stderr, and exits with the code the design gives it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(args: list[str]) -> int:
+    """The exit code of one command. Without any, the help is shown."""
     try:
-        cli()
+        code = cli(args or ["--help"], prog_name="bridge", standalone_mode=False)
+        sys.stdout.flush()
     except BridgeError as error:
         _tell(str(error))
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        return error.exit_code
+    except TyperException as error:
+        _tell(_usage(error))
+        return USAGE
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        _give_up_output()
+        return 1
+    except OSError as error:
+        _give_up_output()
+        _tell(f"{error.filename or 'standard output'}: {error.strerror}; mend that and try again")
+        return 1
+    except Exception as error:  # noqa: BLE001 - any other way out of here is a traceback
+        _tell(f"the bridge failed for a reason of its own ({_place(error)}); tell those who maintain it")
+        return 1
+    return int(code or 0) if args else USAGE
 
 
 def _tell(text: str) -> None:
     for line in text.splitlines() or [""]:
         sys.stderr.write(f"error: {line}\n")
+
+
+def _usage(error: TyperException) -> str:
+    """What is wrong with the command's words, on one line."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "bridge"
+    said = one_line(error.format_message()).replace("Value error, ", "").rstrip(".")
+    return f"{said}; see `{command} --help`"
+
+
+def _place(error: BaseException) -> str:
+    """What kind of error it is and where it came from, without what it says: that may hold a lead's data."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"
+
+
+def _give_up_output() -> None:
+    """Nobody reads standard output any more: what is left of it must not fail once more as the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

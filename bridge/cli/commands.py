@@ -20,7 +20,6 @@ from bridge.cli import (
 cli = typer.Typer(
     name="bridge",
     help="Keeps LeadByte queue results and LeadSquared leads in step.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -40,7 +40,7 @@ class Tally:
 
     def _refuse(self, line: BadLine) -> None:
         self.bad += 1
-        say(f"refused: {line}")
+        say(f"error: {line}")
         if len(self.shown) < SHOWN:
             self.shown.append({"name": line.name, "line": line.line, "reason": line.reason})
 
@@ -90,6 +90,8 @@ def _opened(source: str | None) -> Iterator[BinaryIO | None]:
     if source is None:
         yield None
     elif source == "-":
+        if sys.stdin is None:
+            raise UsageError("-: there is no standard input; give a file with --from FILE")
         yield sys.stdin.buffer
     else:
         try:

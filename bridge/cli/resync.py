@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bridge.app import App
@@ -127,7 +128,10 @@ async def drain_with_progress(service: Service) -> None:
 async def progress(moving: Callable[[], Awaitable[Mapping[str, int]]], stop: asyncio.Event | None) -> None:
     """Show a bar until nothing moves any more."""
     columns = (TextColumn("resync"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[what]}"))
-    with Progress(*columns, TimeRemainingColumn(), transient=True) as bar:
+    shown = Console(stderr=True)
+    with Progress(
+        *columns, TimeRemainingColumn(), console=shown, transient=True, disable=not shown.is_terminal
+    ) as bar:
         task = bar.add_task("resync", total=None, what="")
         most = 0
         while left := {what: n for what, n in (await moving()).items() if what != "in_doubt"}:

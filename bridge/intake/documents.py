@@ -22,7 +22,10 @@ NEVER_CLOSED: Final = "the JSON value that begins here is cut off, or longer tha
 
 
 def from_lines(lines: Lines, *, plain: bool) -> Iterator[Track | Bad]:
-    """A track or a reason for each value. `plain`: a line that does not look like JSON is a queueId as it stands."""
+    """A track or a reason for each value. `plain`: a line that does not look like JSON is a queueId as it stands.
+
+    After the first value that never closes each line stands alone: else every cut-off line would cost a long search.
+    """
     spanning = True
     for line in lines:
         text = line.text.strip()
@@ -88,7 +91,7 @@ def _gathered(lines: Lines, first: Line) -> str | None:
         taken.append(line)
         size += len(line.text)
         step = _depth(line.text)
-        if line.problem or step is None:
+        if line.problem or size > MOST_JSON or step is None:
             break
         depth += step
         if depth <= 0:

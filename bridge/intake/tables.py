@@ -22,7 +22,7 @@ def delimiter_of(header: str) -> str | None:
     """The delimiter that makes this line a header with a queueId (or queueRef) column; None: it is no such header."""
     for delimiter in DELIMITERS:
         try:
-            names = next(csv.reader([header], delimiter=delimiter, strict=True))
+            names = _cells(header, delimiter)
         except csv.Error:
             continue
         if any(name.strip().casefold() in CANONICAL for name in names):
@@ -32,30 +32,21 @@ def delimiter_of(header: str) -> str | None:
 
 def from_csv(lines: Lines, delimiter: str) -> Iterator[Track | Bad]:
     """A track or a reason for each row after the header; columns beside the queueId become its context."""
-    rows = _rows(lines, delimiter)
-    names = _names(next(rows))
-    if isinstance(names, Bad):
-        yield names
+    first = next(lines)
+    names = [CANONICAL.get(cell.strip().casefold(), cell.strip()) for cell in _cells(first.text, delimiter)]
+    told = [name for name in names if name]
+    if len(set(told)) < len(told):
+        yield Bad(first.number, "the header names a column twice")
         return
-    for row in rows:
+    for row in _rows(lines, delimiter):
         yield row if isinstance(row, Bad) else _track(*row, names)
 
 
-Row = tuple[int, list[str]]
+def _cells(text: str, delimiter: str) -> list[str]:
+    return next(csv.reader([text], delimiter=delimiter, strict=True))
 
 
-def _names(header: Row | Bad) -> list[str] | Bad:
-    if isinstance(header, Bad):
-        return header
-    number, cells = header
-    names = [CANONICAL.get(cell.strip().casefold(), cell.strip()) for cell in cells]
-    told = [name for name in names if name]
-    if len(set(told)) < len(told):
-        return Bad(number, "the header names a column twice")
-    return names
-
-
-def _rows(lines: Lines, delimiter: str) -> Iterator[Row | Bad]:
+def _rows(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str]] | Bad]:
     for line in lines:
         taken = [line]
         if line.problem:

@@ -228,8 +228,12 @@ def _view(
 
 def _probe(places: Iterable[Mapping[str, Json]], *names: str) -> Json:
     """The first value that is there and not null."""
-    found = (place[name] for place in places for name in names if place.get(name) is not None)
-    return next(found, None)
+    for place in places:
+        for name in names:
+            value = place.get(name)
+            if value is not None:
+                return value
+    return None
 
 
 def _one(value: Json) -> Json:

@@ -16,7 +16,7 @@ class Crew:
     """Up to `width` workers that each repeat `step` until it finds nothing to do (returns False).
 
     `tick` puts one to work; a step that found work calls it again for help. A step that raises ends the crew:
-    `trouble` then holds the exception.
+    the others finish their step, nobody is put to work any more, and `trouble` holds the first exception.
     """
 
     def __init__(self, name: str, width: int, step: Callable[[], Awaitable[bool]]) -> None:
@@ -61,3 +61,4 @@ class Crew:
         self._workers.discard(worker)
         if not worker.cancelled() and worker.exception() is not None:
             self.trouble = self.trouble or worker.exception()
+            self._stopping = True

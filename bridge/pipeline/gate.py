@@ -20,7 +20,7 @@ log = structlog.get_logger()
 class Gate:
     """Lets calls to one host through. Every permit ends in `give_back`, `answered` or `failed`.
 
-    `changed` is true after something was learned that outlives the process, until `saved` is read.
+    `changed` is true after something was learned that outlives the process, until whoever saves `state` clears it.
     """
 
     def __init__(self, name: str, limit: Limit, clock: Callable[[], float], rng: random.Random) -> None:
@@ -29,6 +29,11 @@ class Gate:
         self._wake = asyncio.Event()
         self._closed = False
         self.changed = False
+
+    @property
+    def limited(self) -> bool:
+        """Whether a number of calls is set or learned."""
+        return self.window.limit(self._clock()).calls > 0
 
     async def permit(self) -> bool:
         """Wait until a call may go and take its place; False once the gate is closed."""

@@ -19,9 +19,15 @@ from bridge.ports import Source, Store
 
 log = structlog.get_logger()
 
+AHEAD = 4
+"""Items claimed and recorded at once, for each worker."""
+
 
 class PollStage:
-    """Polls due items, `width` at a time; results are recorded in groups, at the latest when the claimed run out."""
+    """Polls due items, `width` at a time; results are recorded in groups, at the latest when the claimed run out.
+
+    Items are claimed a few to a worker where nothing limits the calls, else one to a worker with a permit.
+    """
 
     def __init__(
         self,
@@ -59,7 +65,7 @@ class PollStage:
         self.crew.tick()
         record = await self._poll(item)
         self._done.append(record)
-        if not self._claimed or len(self._done) >= self._width:
+        if not self._claimed or len(self._done) >= AHEAD * self._width:
             await self._flush()
         return True
 
@@ -67,9 +73,13 @@ class PollStage:
         async with self._claiming:
             if not self._claimed:
                 await self._flush()
-                room = 1 if self._gate.health.one_at_a_time else self._width
-                self._claimed.extend(await self._desk(self._store.claim_waiting, self._clock(), room))
+                self._claimed.extend(await self._desk(self._store.claim_waiting, self._clock(), self._room()))
             return self._claimed.popleft() if self._claimed else None
+
+    def _room(self) -> int:
+        if self._gate.health.one_at_a_time:
+            return 1
+        return self._width if self._gate.limited else AHEAD * self._width
 
     async def _poll(self, item: WaitingItem) -> PollRecord:
         try:

@@ -67,9 +67,12 @@ class Delivering:
         return None
 
     def after_read_back(self, delivery: Delivery, held: Mapping[str, str] | None, now: float) -> Move | None:
-        """What the lead now holds settles a doubt; None: not (yet) all of it, look again."""
+        """What the lead now holds settles a doubt; None: not (yet) all of it, look again.
+
+        The key is not compared: the lead was found by it, in whatever spelling.
+        """
         if held is not None and all(
-            same(value, held.get(name, "")) for name, value in delivery.fields.items()
+            name == delivery.key or same(value, held.get(name, "")) for name, value in delivery.fields.items()
         ):
             return Move(delivery, State.SYNCED, now)
         if now >= delivery.sent_at + self.confirm_deadline:
@@ -79,9 +82,13 @@ class Delivering:
         return None
 
     def next_look(self, delivery: Delivery, now: float, jitter: float) -> float:
-        """When to ask for a confirmation, or read back, the next time."""
+        """When to ask for a confirmation, or read back, the next time: at the deadline at the latest.
+
+        Past it (the asking itself failed) the intervals go on.
+        """
+        due_at = now + self.confirm.interval(delivery.polls, jitter)
         latest = delivery.sent_at + self.confirm_deadline
-        return max(now, min(now + self.confirm.interval(delivery.polls, jitter), latest))
+        return min(due_at, latest) if now < latest else due_at
 
     def _after_outcome(self, delivery: Delivery, outcome: Outcome, now: float, jitter: float) -> Move:
         match outcome.kind:
@@ -94,7 +101,10 @@ class Delivering:
                 return _unknown(delivery, outcome, now)
             case Kind.REJECTED:
                 return Move(delivery, State.FAILED, now, outcome.reason)
-        return self._again(delivery, outcome.reason or UNLISTED, now, jitter, alone(delivery))
+        reason = outcome.reason or UNLISTED
+        if not delivery.lane.repeatable:
+            return self._unanswered(delivery, reason, now, jitter)
+        return self._again(delivery, reason, now, jitter, alone(delivery))
 
     def _unanswered(self, delivery: Delivery, reason: str, now: float, jitter: float) -> Move:
         if not delivery.lane.repeatable:

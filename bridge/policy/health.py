@@ -9,7 +9,7 @@ from bridge.errors import CallError, Denied, LostAnswer, ServerFault, Unreachabl
 from bridge.policy.backoff import Backoff
 
 SOME = 3
-"""Failures in a row, with no answer between them, before a side counts as down."""
+"""Failures in a row, with no answer between them, before a side that is up counts as down."""
 
 
 class SideState(StrEnum):
@@ -58,7 +58,7 @@ class Health:
             return self._close(SideState.DENIED, str(error), now, jitter)
         if isinstance(error, Unreachable | LostAnswer | ServerFault):
             self._failures += 1
-            if self._failures >= SOME:
+            if self._failures >= SOME or self.one_at_a_time:
                 return self._close(SideState.DOWN, str(error), now, jitter)
             return False
         return self.answered(now)

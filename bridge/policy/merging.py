@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.model import Stamp
 from bridge.policy.values import Agreed, digest
@@ -23,7 +23,10 @@ def merge(one: Stamped, other: Stamped) -> dict[str, tuple[str, Stamp]]:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What of a delivery is still to be sent. Neither `outdated` nor `equal`: send `fields`."""
+    """What of a delivery is still to be sent. Neither `outdated` nor `equal`: send `fields`.
+
+    `equal`: nothing is sent, and `agree` then notes `fields`, for they are agreed from a newer result now.
+    """
 
     fields: Mapping[str, str]
     outdated: bool = False
@@ -39,7 +42,7 @@ def settle(fields: Stamped, agreed: Agreed, keys: frozenset[str], *, force: bool
     left_out = len(wanted) < len(fields)
     if left_out and wanted.keys() <= keys:
         return Settled({}, outdated=True)
-    equal = not force and all(n in agreed and agreed[n][0] == digest(n, v) for n, v in wanted.items())
+    equal = not force and all(n in agreed and agreed[n][0] == digest(v) for n, v in wanted.items())
     return Settled(wanted, equal=equal)
 
 
@@ -48,7 +51,7 @@ def agree(
 ) -> dict[str, tuple[str, Stamp]]:
     """The agreed values after `sent` was applied; a value that is already agreed from a newer result stays."""
     applied = {
-        n: (digest(n, v), stamps[n]) for n, v in sent.items() if not _newer_agreed(agreed, n, stamps[n])
+        n: (digest(v), stamps[n]) for n, v in sent.items() if not _newer_agreed(agreed, n, stamps[n])
     }
     return {**agreed, **applied}
 
@@ -86,21 +89,28 @@ class Meeting:
 def meet(new: Stamped, others: Iterable[Open]) -> Meeting:
     """Let a new delivery meet the open ones of its identity: the newest survives and takes over what it lacks.
 
-    A failed one is replaced only by a newer one that holds all its fields, so that no value is lost unseen.
+    A failed one is replaced by one that holds all its fields in no older values, so that no value is lost unseen, and
+    by a newer result of its own lead, which takes over what the failed one had taken over from others.
     """
-    fields, supersedes = dict(new), []
+    met, others = Meeting(dict(new)), list(others)
     for other in others:
-        newer = _age(fields) >= _age(other.fields)
-        if other.same_lead and not other.sendable:
-            supersedes.append(other.id)
-        elif other.sendable and newer:
-            fields = merge(fields, other.fields)
-            supersedes.append(other.id)
-        elif other.sendable:
-            return Meeting(merge(other.fields, fields), tuple(supersedes), beaten_by=other.id)
-        elif newer and other.fields.keys() <= fields.keys():
-            supersedes.append(other.id)
-    return Meeting(fields, tuple(supersedes))
+        if other.sendable and met.beaten_by is None:
+            met = _meet_sendable(met, other)
+    for other in others:
+        if not other.sendable and (other.same_lead or _covers(met.fields, other.fields)):
+            taken_over = {n: f for n, f in other.fields.items() if f[1] < _age(other.fields)}
+            met = replace(met, fields=merge(met.fields, taken_over), supersedes=(*met.supersedes, other.id))
+    return met
+
+
+def _meet_sendable(met: Meeting, other: Open) -> Meeting:
+    if _age(met.fields) < _age(other.fields):
+        return replace(met, fields=merge(other.fields, met.fields), beaten_by=other.id)
+    return Meeting(merge(met.fields, other.fields), (*met.supersedes, other.id))
+
+
+def _covers(fields: Stamped, others: Stamped) -> bool:
+    return all(name in fields and fields[name][1] >= stamp for name, (_, stamp) in others.items())
 
 
 def _age(fields: Stamped) -> Stamp:

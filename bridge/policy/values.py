@@ -25,11 +25,11 @@ def same(ours: str, theirs: str) -> bool:
 def normal(value: str) -> str:
     """The one spelling of a value: LeadSquared adds `.000` to dates and is free with spaces in phone numbers."""
     trimmed = value.strip()
-    if _PHONE.match(trimmed):
+    if trimmed.startswith("+") and _PHONE.match(trimmed):
         return "+" + _NOT_DIGITS.sub("", trimmed)
-    return _MILLISECONDS.sub(r"\1", trimmed)
+    return _MILLISECONDS.sub(r"\1", trimmed) if ":" in trimmed else trimmed
 
 
-def digest(name: str, value: str) -> str:
-    """A short digest of one field's value, enough to see a change by."""
-    return blake2b(f"{name}\0{normal(value)}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+def digest(value: str) -> str:
+    """A short digest of a field's value, enough to see a change by."""
+    return blake2b(normal(value).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -50,7 +50,10 @@ def _masked(kind: str | None, value: str) -> str:
 
 def _replaced(reason: str, identifier: str | None, by: Callable[[str], str]) -> str:
     value = (identifier or "").strip()
-    if len(value) < 3 or value.casefold() not in reason.casefold() or FOUND.fullmatch(value):
+    if len(value) < 3 or value.casefold() not in reason.casefold():
+        return reason
+    found = FOUND.fullmatch(value)
+    if found and found.lastgroup != "time":
         return reason
     whole = rf"(?<!\w){re.escape(value)}(?!\w)"
     return re.sub(whole, lambda found: by(found[0]), reason, flags=re.IGNORECASE)

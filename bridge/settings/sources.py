@@ -56,6 +56,8 @@ def _dotenv() -> tuple[dict[str, str], list[str]]:
     except FileNotFoundError:
         return {}, []
     except (OSError, ValueError):
+        text = "\0"
+    if "\0" in text:
         return {}, [".env: cannot be read as UTF-8 text; mend the file or its permissions, or remove it"]
     lines = list(parse_stream(StringIO(text)))
     broken = [f".env:{line.original.line}: is not NAME=VALUE; mend the line" for line in lines if line.error]
@@ -132,7 +134,9 @@ class _Loaded(BaseSettings, Settings):
 
 def _chosen_directory() -> Path | None:
     value = os.environ.get(SECRETS_DIR) or dotenv_values().get(SECRETS_DIR)
-    return Path(value).expanduser() if value else None
+    if not value:
+        return None
+    return Path(value).expanduser() if value.startswith("~/") else Path(value)
 
 
 def _directories() -> Iterator[Path]:

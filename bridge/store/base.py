@@ -36,14 +36,18 @@ class Base:
             return rows
 
 
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_decoder = json.JSONDecoder()
+
+
 def dumped(value: Json) -> str:
     """A JSON column's text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _encoder.encode(value)
 
 
 def loaded(text: str) -> Json:
     """A JSON column's value."""
-    return json.loads(text)
+    return _decoder.decode(text)
 
 
 def resolved_item(row: Row) -> ResolvedItem:
@@ -61,11 +65,11 @@ def resolved_item(row: Row) -> ResolvedItem:
 
 def stamped(row: Row) -> Stamped:
     """A delivery row's fields with their age: its own, but for those taken over from an older delivery."""
-    own, older = Stamp(row["as_of"], row["item_id"]), loaded(row["older"])
-    return {
-        name: (value, Stamp(*older[name]) if name in older else own)
-        for name, value in loaded(row["fields"]).items()
-    }
+    own = Stamp(row["as_of"], row["item_id"])
+    fields = {name: (value, own) for name, value in loaded(row["fields"]).items()}
+    for name, stamp in loaded(row["older"]).items() if row["older"] != "{}" else ():
+        fields[name] = (fields[name][0], Stamp(*stamp))
+    return fields
 
 
 def older_than(fields: Stamped, own: Stamp) -> dict[str, tuple[float, int]]:

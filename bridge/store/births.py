@@ -58,9 +58,11 @@ class Births(Base):
         ]
 
     def record_mapped(self, items: Sequence[ResolvedItem], births: Sequence[Birth], now: float) -> None:
+        again = {item.id for item in items if item.generation}
         with self._writing() as connection:
             for birth in births:
-                connection.execute(SAME_LEAD, (now, birth.item_id, birth.mapping))
+                if birth.item_id in again:
+                    connection.execute(SAME_LEAD, (now, birth.item_id, birth.mapping))
                 self._bear(connection, birth, now)
             connection.executemany(
                 "UPDATE queue_item SET mapped = 1, force = 0 WHERE id = ? AND generation = ? AND state = 'resolved'",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from bridge.errors import Conflict
 from bridge.model import Call, Delivery, Lane, Move, Stage, Stamp, State, identity
-from bridge.policy.merging import agree, settle
+from bridge.policy.merging import Stamped, agree, settle
 from bridge.policy.values import Agreed
 from bridge.store.base import LEASE_SECONDS, TARGET, Base, Row, dumped, loaded, stamped
 
@@ -27,7 +27,8 @@ SELECT lane, oldest FROM (
 ) WHERE due >= :size OR (due > 0 AND (oldest <= :lingered OR substr(lane, -1) <> '|')) ORDER BY oldest
 """
 CANDIDATES = """
-SELECT d.*, i.queue_id, a.fields AS agreed
+SELECT d.id, d.item_id, i.queue_id, d.mapping, d.identity, d.lookup, d.lane, d.keys, d.fields, d.older, d.as_of,
+    d.attempts, d.polls, d.request_id, d.sent_at, d.state, d.force, a.fields AS agreed
 FROM delivery d JOIN queue_item i ON i.id = d.item_id
 LEFT JOIN agreed a ON a.account = d.account AND a.target = d.target AND a.identity = d.identity
 WHERE d.state = 'pending' AND d.stale = 0 AND d.lane = ? AND d.due_at <= ?
@@ -85,8 +86,9 @@ class Deliveries(Base):
 
     def record(self, call: Call, moves: Sequence[Move], now: float) -> None:
         with self._writing() as connection:
-            for move in moves:
-                _move(connection, call, move, now)
+            rows = [_moved(call, move, now) for move in moves]
+            if connection.executemany(RECORD, rows).rowcount != len(moves):
+                raise Conflict("a delivery is no longer in the state that it was read in")
             self._attempts(connection, call, ((m.delivery.id, m.to, m.reason) for m in moves))
             for move in moves:
                 if move.to is State.SYNCED:
@@ -148,18 +150,16 @@ class Deliveries(Base):
         if not self._all(DUE, parameters):
             return []
         with self._writing() as connection:
-            return [_delivery(row) for row in connection.execute(AWAITED, parameters).fetchall()]
+            rows = connection.execute(AWAITED, parameters).fetchall()
+            return [_delivery(row, stamped(row)) for row in rows]
 
 
-def _move(connection: sqlite3.Connection, call: Call, move: Move, now: float) -> None:
+def _moved(call: Call, move: Move, now: float) -> tuple[object, ...]:
     delivery, lane = move.delivery, move.lane
     lookup = lane and identity(_key(lane, delivery), delivery.fields[_key(lane, delivery)])
     stage = Stage.CONFIRM if delivery.state is not State.SENDING else call.stage
     told = (move.to, stage, move.due_at, move.reason, move.attempt, now, lane and str(lane), lookup)
-    request_id = move.request_id or delivery.request_id
-    changed = connection.execute(RECORD, (*told, request_id, delivery.id, delivery.state)).rowcount
-    if changed != 1:
-        raise Conflict(f"delivery {delivery.id} is no longer {delivery.state}")
+    return (*told, move.request_id or delivery.request_id, delivery.id, delivery.state)
 
 
 def _key(lane: Lane, delivery: Delivery) -> str:
@@ -168,15 +168,18 @@ def _key(lane: Lane, delivery: Delivery) -> str:
 
 def _settled(connection: sqlite3.Connection, row: Row, now: float) -> Delivery | None:
     """The delivery as it is to be sent; None where nothing of it is: then it is closed."""
-    delivery = _delivery(row)
-    settled = settle(stamped(row), _agreed(row["agreed"]), frozenset(delivery.keys), force=bool(row["force"]))
+    fields = stamped(row)
+    if row["agreed"] is None:
+        return _delivery(row, fields)
+    keys = frozenset(loaded(row["keys"]))
+    settled = settle(fields, _agreed(row["agreed"]), keys, force=bool(row["force"]))
     if settled.outdated:
-        connection.execute(CLOSE, (State.SUPERSEDED, OUTDATED, now, delivery.id))
+        connection.execute(CLOSE, (State.SUPERSEDED, OUTDATED, now, row["id"]))
         return None
     if settled.equal:
-        connection.execute(CLOSE, (State.SKIPPED, EQUAL, now, delivery.id))
+        connection.execute(CLOSE, (State.SKIPPED, EQUAL, now, row["id"]))
         return None
-    return _delivery(row, sending=settled.fields)
+    return _delivery(row, {name: fields[name] for name in settled.fields})
 
 
 def _agreed(text: str | None) -> Agreed:
@@ -185,9 +188,7 @@ def _agreed(text: str | None) -> Agreed:
     }
 
 
-def _delivery(row: Row, sending: object = None) -> Delivery:
-    fields = stamped(row)
-    wanted = fields if sending is None else {name: fields[name] for name in fields if name in sending}  # type: ignore[operator]
+def _delivery(row: Row, fields: Stamped) -> Delivery:
     return Delivery(
         id=row["id"],
         item_id=row["item_id"],
@@ -196,8 +197,8 @@ def _delivery(row: Row, sending: object = None) -> Delivery:
         identity=row["identity"],
         lane=Lane.parse(row["lane"]),
         keys=loaded(row["keys"]),
-        fields={name: value for name, (value, _) in wanted.items()},
-        stamps={name: stamp for name, (_, stamp) in wanted.items()},
+        fields={name: value for name, (value, _) in fields.items()},
+        stamps={name: stamp for name, (_, stamp) in fields.items()},
         attempts=row["attempts"],
         polls=row["polls"],
         request_id=row["request_id"],

@@ -12,12 +12,12 @@ LOST_ATTEMPTS = """
 INSERT INTO attempt (account, delivery_id, call_id, stage, host, started_at, answered_at, state, result, reason)
 SELECT account, id, coalesce(call_id, ''), 'push', :host, coalesce(sent_at, :now), :now,
     CASE WHEN lane LIKE '%|automations|%' THEN 'in_doubt' ELSE 'pending' END, 'lost', :reason
-FROM delivery WHERE state = 'sending' AND lane LIKE :mode || '|%'
+FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending' AND lane LIKE :mode || '|%'
 """
 RECOVER = """
 UPDATE delivery SET due_at = :now, reason = :reason, updated_at = :now,
     state = CASE WHEN lane LIKE '%|automations|%' THEN 'in_doubt' ELSE 'pending' END
-WHERE state = 'sending'
+WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending'
 """
 CALLS = """
 SELECT answered_at FROM (SELECT * FROM attempt ORDER BY id DESC LIMIT 20000)
@@ -28,7 +28,7 @@ SELECT NOT (
     EXISTS (SELECT 1 FROM queue_item WHERE state = 'waiting')
     OR EXISTS (SELECT 1 FROM queue_item WHERE state = 'resolved' AND mapped = 0)
     OR EXISTS (SELECT 1 FROM delivery WHERE state = 'pending' AND stale = 1)
-    OR EXISTS (SELECT 1 FROM delivery WHERE state IN ('sending', 'submitted'))
+    OR EXISTS (SELECT 1 FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt') AND state <> 'in_doubt')
     OR EXISTS (SELECT 1 FROM delivery d WHERE state = 'pending' AND stale = 0 AND NOT EXISTS (
         SELECT 1 FROM delivery f WHERE f.state = 'in_doubt'
         AND (f.identity = d.identity OR f.lookup = d.lookup)))

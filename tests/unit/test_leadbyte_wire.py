@@ -303,9 +303,9 @@ def test_bodies_that_are_read_whatever_the_status(status: int, body: str) -> Non
 
 
 def test_html_is_named_as_such() -> None:
-    with pytest.raises(ServerFault, match="^LeadByte answered HTTP 502 with HTML instead of JSON$"):
+    with pytest.raises(ServerFault, match=r"^LeadByte answered HTTP 502 with HTML instead of JSON$"):
         classify(502, {}, "<html>", 0.0)
-    with pytest.raises(ServerFault, match="^LeadByte answered HTTP 200 with HTML instead of JSON$"):
+    with pytest.raises(ServerFault, match=r"^LeadByte answered HTTP 200 with HTML instead of JSON$"):
         read_queue("<html>", ID)
 
 

@@ -199,6 +199,7 @@ def test_mask_identifier(identifier: str, masked: str) -> None:
 def test_an_identifier_of_any_form_is_masked_in_the_reason_but_not_within_words() -> None:
     assert mask_reason("SMITH-1 is no Blacksmith-1", "smith-1") == "S… is no Blacksmith-1"
     assert mask_reason("is it", "is") == "is it"
+    assert mask_reason("born 1980-02-03", "1980-02-03") == "born 1…"
 
 
 @settings(deadline=None, max_examples=60)

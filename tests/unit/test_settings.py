@@ -211,6 +211,7 @@ def test_urls_refused(monkeypatch: pytest.MonkeyPatch, value: str, wrong: str) -
         ("SERVER__LISTEN", "http://localhost:80", "is not HOST:PORT"),
         ("SERVER__LISTEN", "[::1", "is not HOST:PORT"),
         ("ACCOUNT", "a b", "is no name"),
+        ("SERVER__LISTEN", "user@localhost:80", "is not HOST:PORT"),
         ("LEADBYTE__KEY", "two words", "copy the key again"),
         ("SERVER__TOKEN", "tökèn", "copy the key again"),
     ],
@@ -262,8 +263,9 @@ def test_all_problems_come_at_once_and_none_shows_a_value(
     assert ".env:2: is not NAME=VALUE; mend the line" in found
 
 
-def test_a_dotenv_that_is_no_text_is_a_problem(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_bytes(b"\xff\xfeB\0")
+@pytest.mark.parametrize("content", [b"\xff\xfeB\0", b"BRIDGE_SECRETS_DIR=a\0b\n"])
+def test_a_dotenv_that_is_no_text_is_a_problem(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ".env").write_bytes(content)
     assert problems() == [
         ".env: cannot be read as UTF-8 text; mend the file or its permissions, or remove it"
     ]
@@ -275,6 +277,20 @@ def test_a_secret_file_that_is_no_text_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "run-secrets" / "leadbyte__key").write_bytes(b"\xff")
     (line,) = problems()
     assert line.startswith("BRIDGE_LEADBYTE__KEY: its file in ")
+
+
+def test_a_path_may_begin_at_home_and_holds_no_nul(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "leadbyte__key").write_text("k")
+    monkeypatch.setenv("BRIDGE_SECRETS_DIR", "~/secrets")
+    monkeypatch.setenv("BRIDGE_STATE_DIR", "~/state")
+    settings = load()
+    assert (settings.state_dir, settings.leadbyte.key.get_secret_value()) == (tmp_path / "state", "k")
+    monkeypatch.setenv("BRIDGE_STATE_DIR", "~nobody/state")
+    assert load().state_dir == Path("~nobody/state")
+    (tmp_path / "secrets" / "BRIDGE_MAPPINGS_DIR").write_text("a\0b")
+    assert problems() == ["BRIDGE_MAPPINGS_DIR: holds a NUL character; write the path of a directory"]
 
 
 def test_require_names_everything_that_is_unset_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""`make bench`: what the bridge costs, as ratios inside one run."""

@@ -1,0 +1,96 @@
+"""What a poll leads to, and intervals that grow."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.errors import CallError, Denied, LostAnswer, Refused, ServerFault, Throttled, Unreachable
+from bridge.model import ITEM_TRANSITIONS, ItemState, QueueReply, Verdict, WaitingItem
+from bridge.policy.backoff import Backoff
+from bridge.policy.polling import Polling
+
+NOW = 1_700_000_000.0
+POLLING = Polling(Backoff(2.0, 300.0))
+ERRORS = [kind("it did not work") for kind in (Unreachable, LostAnswer, ServerFault, Throttled, Denied, Refused)]
+
+
+def item(polls: int = 0, left: float = 1000.0) -> WaitingItem:
+    return WaitingItem(7, "q-7", polls, NOW + left)
+
+
+def reply(verdict: Verdict, status: str = "Processing") -> QueueReply:
+    return QueueReply(verdict, status, None, {}, "{}")
+
+
+def test_intervals_double_from_first_to_most() -> None:
+    backoff = Backoff(2.0, 300.0)
+    assert [backoff.interval(step, 0.0) for step in (0, 1, 2, 7, 8, 5000)] == [2, 4, 8, 256, 300, 300]
+
+
+@given(st.floats(0.01, 1e4), st.floats(0.01, 1e4), st.integers(0, 10**9), st.floats(0, 1, exclude_max=True))
+@settings(deadline=None)
+def test_an_interval_is_shortened_by_at_most_a_fifth(first: float, most: float, step: int, jitter: float) -> None:
+    backoff = Backoff(first, most)
+    whole = backoff.interval(step, 0.0)
+    assert min(first, most) <= whole <= most
+    assert 0.8 * whole <= backoff.interval(step, jitter) <= whole
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FINAL, Verdict.QUARANTINED])
+@pytest.mark.parametrize("left", [1000.0, 0.0, -5.0])
+def test_a_final_or_quarantined_word_resolves_even_past_the_deadline(verdict: Verdict, left: float) -> None:
+    said = reply(verdict, "Approved")
+    record = POLLING.after_reply(item(left=left), said, NOW, 0.0)
+    assert (record.item_id, record.state, record.due_at) == (7, ItemState.RESOLVED, NOW)
+    assert (record.reason, record.reply) == (None, said)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [(Verdict.PENDING, "still 'Odd'"), (Verdict.UNKNOWN, "'Odd' is not in BRIDGE_LEADBYTE__STATUSES")],
+)
+def test_any_other_word_is_polled_again_and_shown(verdict: Verdict, words: str) -> None:
+    record = POLLING.after_reply(item(polls=3), reply(verdict, "Odd"), NOW, 0.0)
+    assert (record.state, record.due_at) == (ItemState.WAITING, NOW + 16)
+    assert record.reason is not None
+    assert words in record.reason
+    assert record.reply is not None
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_poll_that_failed_is_only_polled_again(error: CallError) -> None:
+    record = POLLING.after_error(item(), error, NOW, 0.5)
+    assert (record.state, record.due_at) == (ItemState.WAITING, pytest.approx(NOW + 1.8))
+    assert (record.reason, record.reply) == ("it did not work", None)
+
+
+def test_the_last_poll_is_at_the_deadline() -> None:
+    record = POLLING.after_error(item(polls=9, left=30.0), ERRORS[0], NOW, 0.0)
+    assert (record.state, record.due_at) == (ItemState.WAITING, NOW + 30)
+
+
+@pytest.mark.parametrize("left", [0.0, -3600.0])
+def test_past_the_deadline_a_lead_is_expired_with_the_last_reason(left: float) -> None:
+    failed = POLLING.after_error(item(left=left), ERRORS[0], NOW, 0.0)
+    unsure = POLLING.after_reply(item(left=left), reply(Verdict.UNKNOWN, "Odd"), NOW, 0.0)
+    assert [failed.state, unsure.state] == [ItemState.EXPIRED, ItemState.EXPIRED]
+    assert failed.reason == "no final result before the deadline: it did not work"
+    assert unsure.reason is not None
+    assert "'Odd'" in unsure.reason
+    assert unsure.reply is not None
+
+
+@given(
+    st.sampled_from(Verdict),
+    st.integers(0, 100),
+    st.floats(-1e5, 1e5),
+    st.floats(0, 1, exclude_max=True),
+)
+@settings(deadline=None)
+def test_every_record_is_a_state_that_a_waiting_item_may_take(
+    verdict: Verdict, polls: int, left: float, jitter: float
+) -> None:
+    record = POLLING.after_reply(item(polls, left), reply(verdict), NOW, jitter)
+    assert record.state in {ItemState.WAITING, *ITEM_TRANSITIONS[ItemState.WAITING]}
+    if record.state is ItemState.WAITING:
+        assert NOW < record.due_at <= NOW + left
