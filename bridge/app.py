@@ -40,6 +40,8 @@ from bridge.store.lock import state_lock
 
 Clock = Callable[[], float]
 MOST_CONFIRMATIONS = 25
+MOST_QUEUE_REPLY = 1024 * 1024
+"""Bytes of one queue result: it is kept, and a chunk of them is mapped at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class App:
         """An open source. Raises SettingsError where its settings are missing."""
         wanted = self.settings.leadbyte
         self.settings.require(leadbyte=True)
-        async with self._client(wanted.concurrency) as client:
+        async with self._client(wanted.concurrency, MOST_QUEUE_REPLY) as client:
             yield LeadByteSource(
                 client,
                 url=wanted.url,
@@ -114,7 +116,7 @@ class App:
         """An open sink. Raises SettingsError where its settings are missing."""
         wanted = self.settings.leadsquared
         self.settings.require(leadsquared=True, async_needed=async_needed)
-        async with self._client(MOST_CONFIRMATIONS * 2) as client:
+        async with self._client(MOST_CONFIRMATIONS * 2, http.MAX_REPLY_BYTES) as client:
             yield LeadSquaredSink(
                 client,
                 url=wanted.url,
@@ -129,8 +131,9 @@ class App:
                 clock=self.clock,
             )
 
-    def _client(self, connections: int) -> http.Client:
-        return http.open_client(timeout=self.settings.http.timeout_seconds, connections=connections)
+    def _client(self, connections: int, most: int) -> http.Client:
+        seconds = self.settings.http.timeout_seconds
+        return http.open_client(timeout=seconds, connections=connections, max_reply_bytes=most)
 
     @asynccontextmanager
     async def service(self, *, listen: bool = False) -> AsyncIterator[Service]:

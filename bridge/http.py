@@ -6,7 +6,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -59,15 +59,27 @@ class Client:
 
     async def send(self, request: Request) -> httpx.Response:
         """Send it once; the answer's body is still to be read, and its stream to be closed."""
+        return await self.transport.handle_async_request(_Outgoing(request, self._extensions))
+
+
+class _Outgoing(httpx.Request):
+    """A request with only what a transport needs of it.
+
+    httpx's own constructor goes on to work out Host, Content-Length and the like, which aiohttp does once more: that
+    alone costs a third of the whole call.
+    """
+
+    def __init__(self, request: Request, extensions: dict[str, Any]) -> None:
         query = f"?{urlencode(request.params, quote_via=quote)}" if request.params else ""
-        outgoing = httpx.Request(
-            request.method,
-            request.url + query,
-            headers=request.headers,
-            content=request.body,
-            extensions=self._extensions,
-        )
-        return await self.transport.handle_async_request(outgoing)
+        self.method = request.method
+        self.url = httpx.URL(request.url + query)
+        self.headers = httpx.Headers(request.headers)
+        self.extensions = extensions
+        self._body = request.body or b""
+
+    @property
+    def content(self) -> bytes:
+        return self._body
 
 
 def open_client(

@@ -33,6 +33,7 @@ class InboxStage:
     ) -> None:
         self._store, self._desk, self._inbox = store, desk, inbox
         self._deadline, self._clock = deadline, clock
+        self._left_alone: set[Path] = set()
         self.crew = Crew("inbox", 1, self._step)
 
     async def stop(self, grace: float) -> None:
@@ -40,14 +41,24 @@ class InboxStage:
         await self.crew.stop(grace)
 
     async def empty(self) -> bool:
-        """Whether no file waits to be taken."""
-        return not await self._desk(_candidates, self._inbox)
+        """Whether no file waits to be taken. One that cannot be read is told once, and then left alone."""
+        return not await self._desk(self._candidates)
 
     async def _step(self) -> bool:
-        for path in await self._desk(_candidates, self._inbox):
-            if self._clock() - path.lstat().st_mtime >= SETTLED_SECONDS:
-                await self._desk(self._take, path)
+        for path in await self._desk(self._candidates):
+            try:
+                if self._clock() - path.lstat().st_mtime >= SETTLED_SECONDS:
+                    await self._desk(self._take, path)
+            except OSError as error:
+                self._left_alone.add(path)
+                log.warning("inbox file cannot be taken", file=path.name, reason=error.strerror)
         return False
+
+    def _candidates(self) -> list[Path]:
+        if not self._inbox.is_dir():
+            return []
+        found = sorted(path for path in self._inbox.iterdir() if _is_candidate(path))
+        return [path for path in found if path not in self._left_alone]
 
     def _take(self, path: Path) -> None:
         bad: list[BadLine] = []
@@ -59,12 +70,6 @@ class InboxStage:
             _set_aside(path, bad)
         else:
             path.unlink()
-
-
-def _candidates(inbox: Path) -> list[Path]:
-    if not inbox.is_dir():
-        return []
-    return sorted(path for path in inbox.iterdir() if _is_candidate(path))
 
 
 def _is_candidate(path: Path) -> bool:

@@ -24,9 +24,10 @@ AHEAD = 4
 
 
 class PollStage:
-    """Polls due items, `width` at a time; results are recorded in groups, at the latest when the claimed run out.
+    """Polls due items, `width` at a time.
 
-    Items are claimed a few to a worker where nothing limits the calls, else one to a worker with a permit.
+    Where nothing limits the calls, items are claimed a few to a worker, and results are recorded when the next are
+    claimed; else one to a worker with a permit, and each result at once.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class PollStage:
         self.crew.tick()
         record = await self._poll(item)
         self._done.append(record)
-        if not self._claimed or len(self._done) >= AHEAD * self._width:
+        if self._gate.limited or self._gate.health.one_at_a_time or len(self._done) >= AHEAD * self._width:
             await self._flush()
         return True
 

@@ -116,14 +116,16 @@ CREATE TABLE checkpoint (
 
 CREATE VIEW failed_leads AS
 SELECT i.queue_id, d.mapping, d.stage, d.reason, substr(d.lookup, instr(d.lookup, '=') + 1) AS identifier,
-       (SELECT count(*) FROM attempt a WHERE a.delivery_id = d.id) AS attempts, datetime(d.updated_at, 'unixepoch') AS failed_at, d.fields
+       (SELECT count(*) FROM attempt a WHERE a.delivery_id = d.id) AS attempts,
+       datetime(d.updated_at, 'unixepoch') AS failed_at, d.fields
 FROM delivery d JOIN queue_item i ON i.id = d.item_id WHERE d.state = 'failed'
 UNION ALL
 SELECT queue_id, NULL, 'poll', reason, NULL, polls, datetime(updated_at, 'unixepoch'), NULL
 FROM queue_item WHERE state = 'expired';
 CREATE VIEW unprocessed_leads AS
 SELECT i.queue_id, d.mapping, d.stage, d.reason, substr(d.lookup, instr(d.lookup, '=') + 1) AS identifier,
-       (SELECT count(*) FROM attempt a WHERE a.delivery_id = d.id) AS attempts, datetime(d.updated_at, 'unixepoch') AS unprocessed_at, d.fields
+       (SELECT count(*) FROM attempt a WHERE a.delivery_id = d.id) AS attempts,
+       datetime(d.updated_at, 'unixepoch') AS unprocessed_at, d.fields
 FROM delivery d JOIN queue_item i ON i.id = d.item_id WHERE d.state = 'unprocessed';
 """
 
