@@ -54,7 +54,8 @@ class AskingStage(ABC):
     async def _step(self) -> bool:
         if not await self._gate.permit():
             return False
-        claimed = await self._desk(self._claim, self._clock(), 1)
+        with self._gate.given_back_on_error():
+            claimed = await self._desk(self._claim, self._clock(), 1)
         if not claimed:
             self._gate.give_back()
             return False
@@ -70,6 +71,7 @@ class AskingStage(ABC):
         except CallError as error:
             self._gate.failed(error)
             result, reason = type(error).__name__.lower(), str(error)
+            move = self._delivering.after_asking_failed(delivery, error, self._clock())
             log.info("asking failed", stage=self.name, queue_id=delivery.queue_id, reason=reason)
         now = self._clock()
         call = Call(self._call_id(), Stage.CONFIRM, self._gate.name, started_at, now, result)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import structlog
 
@@ -50,6 +50,15 @@ class Gate:
         """The call did not go: nothing was to be done."""
         self.window.give_back()
         self._notify()
+
+    @contextmanager
+    def given_back_on_error(self) -> Iterator[None]:
+        """For what comes between a permit and its call: where that fails, the permit does not stay taken."""
+        try:
+            yield
+        except BaseException:
+            self.give_back()
+            raise
 
     def answered(self) -> None:
         """The call was answered."""

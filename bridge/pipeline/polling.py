@@ -59,7 +59,8 @@ class PollStage:
     async def _step(self) -> bool:
         if not await self._gate.permit():
             return False
-        item = await self._next()
+        with self._gate.given_back_on_error():
+            item = await self._next()
         if item is None:
             self._gate.give_back()
             return False

@@ -57,7 +57,8 @@ class PushStage:
         if not await self._ready() or not await self._gate.permit():
             return False
         call_id = f"{self._run}-{next(self._count)}"
-        batch = await self._claim(call_id)
+        with self._gate.given_back_on_error():
+            batch = await self._claim(call_id)
         if not batch:
             self._gate.give_back()
             return False

@@ -66,6 +66,16 @@ class Delivering:
             )
         return None
 
+    def after_asking_failed(self, delivery: Delivery, error: CallError, now: float) -> Move | None:
+        """What a question leads to that was answered by no verdict; None: ask again.
+
+        A host that lets nothing through is waited for; one that answers, but never with a verdict, only until the
+        deadline.
+        """
+        if isinstance(error, Refused | ServerFault) and now >= delivery.sent_at + self.confirm_deadline:
+            return Move(delivery, State.FAILED, now, f"could not be confirmed before the deadline: {error}")
+        return None
+
     def after_read_back(self, delivery: Delivery, held: Mapping[str, str] | None, now: float) -> Move | None:
         """What the lead now holds settles a doubt; None: not (yet) all of it, look again.
 

@@ -50,9 +50,7 @@ def agree(
     agreed: Agreed, sent: Mapping[str, str], stamps: Mapping[str, Stamp]
 ) -> dict[str, tuple[str, Stamp]]:
     """The agreed values after `sent` was applied; a value that is already agreed from a newer result stays."""
-    applied = {
-        n: (digest(v), stamps[n]) for n, v in sent.items() if not _newer_agreed(agreed, n, stamps[n])
-    }
+    applied = {n: (digest(v), stamps[n]) for n, v in sent.items() if not _newer_agreed(agreed, n, stamps[n])}
     return {**agreed, **applied}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,15 @@ from sqlite_utils import Database
 
 from bridge.model import Json, ResolvedItem, Stamp
 from bridge.policy.merging import Stamped
+from bridge.policy.values import Agreed
 from bridge.store.database import translated, writing
 
 TARGET = "leadsquared"
 LEASE_SECONDS = 600.0
+AGREE = """
+INSERT INTO agreed (account, target, identity, fields, updated_at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET fields = excluded.fields, updated_at = excluded.updated_at
+"""
 Row = sqlite3.Row
 
 
@@ -35,6 +40,24 @@ class Base:
             rows: list[Row] = self._database.conn.execute(sql, parameters).fetchall()
             return rows
 
+    def _agreed(self, connection: sqlite3.Connection, identity: str) -> Agreed:
+        row = connection.execute(
+            "SELECT fields FROM agreed WHERE account = ? AND target = ? AND identity = ?",
+            (self._account, TARGET, identity),
+        ).fetchone()
+        return read_agreed(row["fields"]) if row else {}
+
+    def _keep_agreed(self, connection: sqlite3.Connection, identity: str, agreed: Agreed, now: float) -> None:
+        fields = {name: (digest, stamp.at, stamp.arrival) for name, (digest, stamp) in agreed.items()}
+        connection.execute(AGREE, (self._account, TARGET, identity, dumped(fields), now))
+
+    def _doubt(self, connection: sqlite3.Connection, identity: str, names: Iterable[str], now: float) -> None:
+        """These values may have changed on the other side: nothing equals them until the next is agreed."""
+        agreed = self._agreed(connection, identity)
+        doubted = {name: ("", agreed[name][1]) for name in names if name in agreed}
+        if doubted:
+            self._keep_agreed(connection, identity, {**agreed, **doubted}, now)
+
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _decoder = json.JSONDecoder()
@@ -48,6 +71,11 @@ def dumped(value: Json) -> str:
 def loaded(text: str) -> Json:
     """A JSON column's value."""
     return _decoder.decode(text)
+
+
+def read_agreed(text: str) -> Agreed:
+    """The column `fields` of the table `agreed`."""
+    return {name: (digest, Stamp(at, arrival)) for name, (digest, at, arrival) in loaded(text).items()}
 
 
 def resolved_item(row: Row) -> ResolvedItem:

@@ -21,8 +21,9 @@ WHERE d.state = 'pending' AND d.stale = 1 ORDER BY d.id LIMIT ?
 """
 OPEN = """
 SELECT id, item_id, mapping, state, stale, fields, older, as_of FROM delivery
-WHERE identity = ? AND state IN ('pending', 'failed', 'unprocessed') AND account = ? AND id <> ?
+WHERE identity = ? AND state IN ('pending', 'failed', 'unprocessed') AND account = ?
 """
+ITSELF = "SELECT id, item_id, mapping, state, stale, fields, older, as_of FROM delivery WHERE id = ?"
 SAME_LEAD = """
 UPDATE delivery SET state = 'superseded', reason = 'a newer result of the same lead', updated_at = ?
 WHERE item_id = ? AND mapping = ? AND state IN ('failed', 'unprocessed')
@@ -61,9 +62,7 @@ class Births(Base):
         again = {item.id for item in items if item.generation}
         with self._writing() as connection:
             for birth in births:
-                if birth.item_id in again:
-                    connection.execute(SAME_LEAD, (now, birth.item_id, birth.mapping))
-                self._bear(connection, birth, now)
+                self._bear(connection, birth, now, again=birth.item_id in again)
             connection.executemany(
                 "UPDATE queue_item SET mapped = 1, force = 0 WHERE id = ? AND generation = ? AND state = 'resolved'",
                 [(item.id, item.generation) for item in items],
@@ -73,31 +72,31 @@ class Births(Base):
         with self._writing() as connection:
             if birth.mapped is None:
                 _supersede(connection, [reopened.delivery_id], "mapped anew", now)
-                self._bear(connection, birth, now)
+                self._bear(connection, birth, now, again=False)
             else:
                 self._replace(connection, reopened.delivery_id, birth, birth.mapped, now)
 
-    def _bear(self, connection: sqlite3.Connection, birth: Birth, now: float) -> None:
+    def _bear(self, connection: sqlite3.Connection, birth: Birth, now: float, *, again: bool) -> None:
         if birth.mapped is None:
-            self._insert(
-                connection, birth, birth.state, birth.reason, (None, None, None, "[]", "{}", "{}"), now
-            )
+            _supersede_earlier(connection, birth, now, again=again)
+            nothing = (None, None, None, "[]", "{}", "{}")
+            self._insert(connection, birth, birth.state, birth.reason, nothing, now)
             return
-        met = self._meet(connection, birth, birth.mapped, 0)
+        met = self._meet(connection, birth, birth.mapped)
         _supersede(connection, met.supersedes, REPLACED, now)
+        _supersede_earlier(connection, birth, now, again=again)
+        values = _values(birth.mapped, met.fields, Stamp(birth.at, birth.item_id))
         if met.beaten_by is None:
-            values = _values(birth.mapped, met.fields, Stamp(birth.at, birth.item_id))
             self._insert(connection, birth, State.PENDING, None, values, now)
         else:
             _take_over(connection, met, now)
-            values = _values(birth.mapped, met.fields, Stamp(birth.at, birth.item_id))
             self._insert(connection, birth, State.SUPERSEDED, BEATEN, values, now)
 
     def _replace(
         self, connection: sqlite3.Connection, delivery_id: int, birth: Birth, mapped: Mapped, now: float
     ) -> None:
         met = self._meet(connection, birth, mapped, delivery_id)
-        _supersede(connection, met.supersedes, REPLACED, now)
+        _supersede(connection, [one for one in met.supersedes if one != delivery_id], REPLACED, now)
         if met.beaten_by is not None:
             _take_over(connection, met, now)
             _supersede(connection, [delivery_id], BEATEN, now)
@@ -105,11 +104,16 @@ class Births(Base):
         values = _values(mapped, met.fields, Stamp(birth.at, birth.item_id))
         connection.execute(REPLACE, (now, now, birth.at, *values, delivery_id))
 
-    def _meet(self, connection: sqlite3.Connection, birth: Birth, mapped: Mapped, itself: int) -> Meeting:
+    def _meet(
+        self, connection: sqlite3.Connection, birth: Birth, mapped: Mapped, itself: int | None = None
+    ) -> Meeting:
+        """`itself`: the row that is mapped anew, which gives what it had taken over from others."""
         stamp = Stamp(birth.at, birth.item_id)
         new = {name: (value, stamp) for name, value in mapped.fields.items()}
-        rows = connection.execute(OPEN, (mapped.identity, self._account, itself))
-        return meet(new, [_open(row, birth) for row in rows])
+        rows = connection.execute(OPEN, (mapped.identity, self._account)).fetchall()
+        if itself is not None and itself not in {row["id"] for row in rows}:
+            rows += connection.execute(ITSELF, (itself,)).fetchall()
+        return meet(new, [_open(row, birth) for row in rows if row["fields"] != "{}"])
 
     def _insert(
         self,
@@ -150,6 +154,12 @@ def _open(row: sqlite3.Row, birth: Birth) -> Open:
 
 def _supersede(connection: sqlite3.Connection, ids: Sequence[int], reason: str, now: float) -> None:
     connection.executemany(SUPERSEDE, [(reason, now, delivery_id) for delivery_id in ids])
+
+
+def _supersede_earlier(connection: sqlite3.Connection, birth: Birth, now: float, *, again: bool) -> None:
+    """What an earlier result of the same lead left failed, whatever identity it had."""
+    if again:
+        connection.execute(SAME_LEAD, (now, birth.item_id, birth.mapping))
 
 
 def _take_over(connection: sqlite3.Connection, met: Meeting, now: float) -> None:

@@ -6,10 +6,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from bridge.errors import Conflict
-from bridge.model import Call, Delivery, Lane, Move, Stage, Stamp, State, identity
+from bridge.model import Call, Delivery, Lane, Move, Stage, State, identity
 from bridge.policy.merging import Stamped, agree, settle
-from bridge.policy.values import Agreed
-from bridge.store.base import LEASE_SECONDS, TARGET, Base, Row, dumped, loaded, stamped
+from bridge.store.base import LEASE_SECONDS, Base, Row, loaded, read_agreed, stamped
 
 LANES = """
 WITH RECURSIVE lanes (lane) AS (
@@ -53,10 +52,6 @@ ATTEMPT = """
 INSERT INTO attempt (account, delivery_id, call_id, stage, host, started_at, answered_at, state, result, reason)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-AGREE = """
-INSERT INTO agreed (account, target, identity, fields, updated_at) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET fields = excluded.fields, updated_at = excluded.updated_at
-"""
 DUE = "SELECT 1 FROM delivery WHERE state = :state AND due_at <= :now LIMIT 1"
 AWAITED = """
 UPDATE delivery SET leased = 1, due_at = :until WHERE id IN (
@@ -93,6 +88,8 @@ class Deliveries(Base):
             for move in moves:
                 if move.to is State.SYNCED:
                     self._agree(connection, move.delivery, now)
+                elif move.attempt or (move.to is State.FAILED and move.delivery.state is not State.SENDING):
+                    self._doubt(connection, move.delivery.identity, move.delivery.fields, now)
 
     def claim_submitted(self, now: float, limit: int) -> Sequence[Delivery]:
         return self._await(State.SUBMITTED, now, limit)
@@ -121,7 +118,7 @@ class Deliveries(Base):
                     break
                 if not taken.isdisjoint((row["identity"], row["lookup"])):
                     continue
-                delivery = _settled(connection, row, now)
+                delivery = self._settled(connection, row, now)
                 if delivery is not None:
                     taken |= {row["identity"], row["lookup"]}
                     batch.append(delivery)
@@ -137,13 +134,25 @@ class Deliveries(Base):
         )
 
     def _agree(self, connection: sqlite3.Connection, delivery: Delivery, now: float) -> None:
-        row = connection.execute(
-            "SELECT fields FROM agreed WHERE account = ? AND target = ? AND identity = ?",
-            (self._account, TARGET, delivery.identity),
-        ).fetchone()
-        agreed = agree(_agreed(row["fields"] if row else None), delivery.fields, delivery.stamps)
-        fields = {name: (digest, stamp.at, stamp.arrival) for name, (digest, stamp) in agreed.items()}
-        connection.execute(AGREE, (self._account, TARGET, delivery.identity, dumped(fields), now))
+        agreed = self._agreed(connection, delivery.identity)
+        self._keep_agreed(connection, delivery.identity, agree(agreed, delivery.fields, delivery.stamps), now)
+
+    def _settled(self, connection: sqlite3.Connection, row: Row, now: float) -> Delivery | None:
+        """The delivery as it is to be sent; None where nothing of it is: then it is closed."""
+        fields = stamped(row)
+        if row["agreed"] is None:
+            return _delivery(row, fields)
+        key = Lane.parse(row["lane"]).search_by or loaded(row["keys"])[0]
+        settled = settle(fields, read_agreed(row["agreed"]), frozenset({key}), force=bool(row["force"]))
+        if settled.outdated:
+            connection.execute(CLOSE, (State.SUPERSEDED, OUTDATED, now, row["id"]))
+            return None
+        delivery = _delivery(row, {name: fields[name] for name in settled.fields})
+        if settled.equal:
+            connection.execute(CLOSE, (State.SKIPPED, EQUAL, now, row["id"]))
+            self._agree(connection, delivery, now)
+            return None
+        return delivery
 
     def _await(self, state: State, now: float, limit: int) -> Sequence[Delivery]:
         parameters = {"state": state, "now": now, "until": now + LEASE_SECONDS, "limit": limit}
@@ -166,28 +175,6 @@ def _key(lane: Lane, delivery: Delivery) -> str:
     return lane.search_by or delivery.keys[0]
 
 
-def _settled(connection: sqlite3.Connection, row: Row, now: float) -> Delivery | None:
-    """The delivery as it is to be sent; None where nothing of it is: then it is closed."""
-    fields = stamped(row)
-    if row["agreed"] is None:
-        return _delivery(row, fields)
-    keys = frozenset(loaded(row["keys"]))
-    settled = settle(fields, _agreed(row["agreed"]), keys, force=bool(row["force"]))
-    if settled.outdated:
-        connection.execute(CLOSE, (State.SUPERSEDED, OUTDATED, now, row["id"]))
-        return None
-    if settled.equal:
-        connection.execute(CLOSE, (State.SKIPPED, EQUAL, now, row["id"]))
-        return None
-    return _delivery(row, {name: fields[name] for name in settled.fields})
-
-
-def _agreed(text: str | None) -> Agreed:
-    return {
-        name: (digest, Stamp(at, arrival)) for name, (digest, at, arrival) in loaded(text or "{}").items()
-    }
-
-
 def _delivery(row: Row, fields: Stamped) -> Delivery:
     return Delivery(
         id=row["id"],
@@ -196,7 +183,7 @@ def _delivery(row: Row, fields: Stamped) -> Delivery:
         mapping=row["mapping"],
         identity=row["identity"],
         lane=Lane.parse(row["lane"]),
-        keys=loaded(row["keys"]),
+        keys=[key for key in loaded(row["keys"]) if key in fields],
         fields={name: value for name, (value, _) in fields.items()},
         stamps={name: stamp for name, (_, stamp) in fields.items()},
         attempts=row["attempts"],

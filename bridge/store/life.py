@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bridge.model import HOSTS, State
-from bridge.store.base import Base
+from bridge.store.base import Base, loaded
 
 LOST = "the process died before an answer was recorded"
 LOST_ATTEMPTS = """
@@ -13,6 +13,9 @@ INSERT INTO attempt (account, delivery_id, call_id, stage, host, started_at, ans
 SELECT account, id, coalesce(call_id, ''), 'push', :host, coalesce(sent_at, :now), :now,
     CASE WHEN lane LIKE '%|automations|%' THEN 'in_doubt' ELSE 'pending' END, 'lost', :reason
 FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending' AND lane LIKE :mode || '|%'
+"""
+SENDING = """
+SELECT identity, fields FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending'
 """
 RECOVER = """
 UPDATE delivery SET due_at = :now, reason = :reason, updated_at = :now,
@@ -52,6 +55,8 @@ class Life(Base):
 
     def recover(self, now: float) -> int:
         with self._writing() as connection:
+            for row in connection.execute(SENDING).fetchall():
+                self._doubt(connection, row["identity"], loaded(row["fields"]), now)
             for mode, host in HOSTS.items():
                 connection.execute(LOST_ATTEMPTS, {"now": now, "host": host, "mode": mode, "reason": LOST})
             found = connection.execute(RECOVER, {"now": now, "reason": LOST}).rowcount

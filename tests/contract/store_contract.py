@@ -108,7 +108,9 @@ class StoreContract:
     def test_a_polled_item_comes_back_at_its_due_time_with_its_polls_counted(self, store: Store) -> None:
         store.track([Track("q1")], 1.0, 99.0)
         [item] = store.claim_waiting(1.0, 1)
-        store.record_polls([PollRecord(item.id, ItemState.WAITING, 7.0, "still 'Queued'", reply("Queued"))], 2.0)
+        store.record_polls(
+            [PollRecord(item.id, ItemState.WAITING, 7.0, "still 'Queued'", reply("Queued"))], 2.0
+        )
         assert store.claim_waiting(6.9, 1) == []
         [again] = store.claim_waiting(7.0, 1)
         assert again.polls == 1
@@ -143,7 +145,9 @@ class StoreContract:
         [failure] = store.failures()
         assert (failure.state, failure.stage, failure.reason) == ("failed", "map", "Phone: no phone number")
 
-    def test_a_newer_result_supersedes_an_older_pending_one_and_keeps_its_other_fields(self, store: Store) -> None:
+    def test_a_newer_result_supersedes_an_older_pending_one_and_keeps_its_other_fields(
+        self, store: Store
+    ) -> None:
         self.bear(store, "old", mapped(City="Leeds", Stage="New"), at=10.0)
         self.bear(store, "new", mapped(Stage="Sold"), at=20.0)
         [delivery] = self.claim(store)
@@ -239,6 +243,44 @@ class StoreContract:
         self.bear(store, "old", mapped(Stage="New"), at=10.0)
         assert self.claim(store, "c2", 80.0) == []
         assert self.states(store) == {"synced": 1, "superseded": 1}
+
+    def test_a_skipped_result_renews_the_age_of_its_values(self, store: Store) -> None:
+        self.bear(store, "first", mapped(Stage="Sold"), at=1.0)
+        self.finish(store, State.SYNCED)
+        self.bear(store, "same", mapped(Stage="Sold"), at=30.0)
+        assert self.claim(store, "c2", 70.0) == []
+        self.bear(store, "between", mapped(Stage="New"), at=20.0)
+        assert self.claim(store, "c3", 80.0) == []
+        assert self.states(store) == {"synced": 1, "skipped": 1, "superseded": 1}
+
+    def test_after_a_lost_answer_nothing_passes_for_agreed(self, store: Store) -> None:
+        self.bear(store, "first", mapped(Stage="Sold"), at=1.0)
+        self.finish(store, State.SYNCED)
+        self.bear(store, "lost", mapped(Stage="New"), at=2.0)
+        self.finish(store, State.FAILED, "c2", 70.0, reason="gave up", attempt=True)
+        self.bear(store, "again", mapped(Stage="Sold"), at=3.0)
+        assert [d.queue_id for d in self.claim(store, "c3", 80.0)] == ["again"]
+
+    def test_after_a_crash_nothing_passes_for_agreed(self, store: Store) -> None:
+        self.bear(store, "first", mapped(Stage="Sold"), at=1.0)
+        self.finish(store, State.SYNCED)
+        self.bear(store, "lost", mapped(Stage="New"), at=2.0)
+        assert self.claim(store, "c2", 70.0)
+        store.recover(71.0)
+        self.bear(store, "again", mapped(Stage="Sold"), at=3.0)
+        [delivery] = self.claim(store, "c3", 80.0)
+        assert (delivery.queue_id, delivery.fields["Stage"]) == ("again", "Sold")
+
+    def test_an_older_second_search_key_does_not_follow_a_newer_one(self, store: Store) -> None:
+        keys = ["EmailAddress", "Phone"]
+        new = {"EmailAddress": "a@example.com", "Phone": "+44-7700900999"}
+        self.bear(store, "new", Mapped(new, keys, BULK), at=20.0)
+        self.finish(store, State.SYNCED)
+        old = {"EmailAddress": "a@example.com", "Phone": "+44-7700900111", "City": "Leeds"}
+        self.bear(store, "old", Mapped(old, keys, BULK), at=10.0)
+        [delivery] = self.claim(store, "c2", 80.0)
+        assert delivery.fields == {"EmailAddress": "a@example.com", "City": "Leeds"}
+        assert delivery.next_key is None
 
     def test_an_outcome_is_recorded_with_its_attempt(self, store: Store) -> None:
         self.bear(store, "q1", mapped())
@@ -355,7 +397,9 @@ class StoreContract:
 
     # people
 
-    def test_a_lead_with_several_deliveries_counts_once_where_a_person_is_needed_most(self, store: Store) -> None:
+    def test_a_lead_with_several_deliveries_counts_once_where_a_person_is_needed_most(
+        self, store: Store
+    ) -> None:
         self.resolve(store, "q1")
         [item] = store.unmapped(1)
         births = [
@@ -377,6 +421,28 @@ class StoreContract:
         store.record_remapped(reopened, born, 71.0)
         [delivery] = self.claim(store, "c2", 80.0)
         assert (delivery.fields["Stage"], delivery.attempts) == ("Good", 0)
+
+    def test_a_reopened_lead_keeps_what_it_took_over_from_another(self, store: Store) -> None:
+        self.bear(store, "old", mapped(City="Leeds"), at=10.0)
+        self.bear(store, "new", mapped(Stage="Bad"), at=20.0)
+        self.finish(store, State.FAILED, reason="no such option")
+        store.resync(Selection(), 70.0, refetch=False, force=False, deadline_at=999.0)
+        [reopened] = store.reopened(10)
+        born = Birth(reopened.item.id, reopened.mapping, State.PENDING, mapped(Stage="Good"), None, 20.0)
+        store.record_remapped(reopened, born, 71.0)
+        [delivery] = self.claim(store, "c2", 80.0)
+        assert delivery.fields == {"EmailAddress": "a@example.com", "Stage": "Good", "City": "Leeds"}
+
+    def test_a_refetched_lead_keeps_what_it_took_over_from_another(self, store: Store) -> None:
+        self.bear(store, "old", mapped(City="Leeds"), at=10.0)
+        self.bear(store, "new", mapped(Stage="Bad"), at=20.0)
+        self.finish(store, State.FAILED, reason="no such option")
+        store.resync(Selection(), 70.0, refetch=True, force=False, deadline_at=999.0)
+        [item] = store.claim_waiting(70.0, 1)
+        store.record_polls([PollRecord(item.id, ItemState.RESOLVED, 71.0, None, reply())], 71.0)
+        self.map(store, "new", mapped(Stage="Good"), 72.0)
+        [delivery] = self.claim(store, "c2", 80.0)
+        assert delivery.fields == {"EmailAddress": "a@example.com", "Stage": "Good", "City": "Leeds"}
 
     def test_a_reopened_lead_that_still_cannot_be_mapped_fails_again(self, store: Store) -> None:
         self.bear(store, "q1", None, state=State.FAILED, reason="no phone")
@@ -401,7 +467,9 @@ class StoreContract:
             (Selection(states=("expired",)), set()),
         ],
     )
-    def test_resync_takes_what_was_selected(self, store: Store, selection: Selection, found: set[str]) -> None:
+    def test_resync_takes_what_was_selected(
+        self, store: Store, selection: Selection, found: set[str]
+    ) -> None:
         self.bear(store, "failed-1", mapped())
         self.finish(store, State.FAILED, now=60.0, reason="too long")
         self.bear(store, "unknown-1", mapped("b@example.com"))

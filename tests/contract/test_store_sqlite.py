@@ -140,7 +140,11 @@ def test_a_state_directory_that_is_a_file_is_told_in_words(tmp_path: Path) -> No
 def test_the_second_process_is_told_who_holds_the_state_directory(tmp_path: Path) -> None:
     import os
 
-    with state_lock(tmp_path), pytest.raises(Busy, match=rf"pid {os.getpid()}") as caught, state_lock(tmp_path):
+    with (
+        state_lock(tmp_path),
+        pytest.raises(Busy, match=rf"pid {os.getpid()}") as caught,
+        state_lock(tmp_path),
+    ):
         pass
     assert caught.value.exit_code == 75
     with state_lock(tmp_path):

@@ -65,7 +65,7 @@ class Driver:
             return
         told, retry_after = how
         self.calls[self.under_way.pop(0)][1] = self.now
-        if self.window.throttled(self.now, told and (told.calls, told.seconds), retry_after):
+        if self.window.throttled(self.now, (told.calls, told.seconds) if told else None, retry_after):
             assert told is not None
             self.learned.append((self.now, told))
         assert (self.window.wait(self.now) or 0) > 0

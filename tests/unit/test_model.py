@@ -40,15 +40,13 @@ def test_transitions_are_the_designs() -> None:
     assert {state: set(to) for state, to in TRANSITIONS.items()} == wanted
 
 
-def test_every_state_is_reached_and_can_end() -> None:
+def test_every_state_is_reached_and_what_is_in_flight_can_be_done() -> None:
     reached, left = set(BIRTHS), set(BIRTHS)
     while left:
         state = left.pop()
         left |= TRANSITIONS[state] - reached
         reached |= TRANSITIONS[state]
     assert reached == set(State)
-    for state in State:
-        assert state in TRANSITIONS[State.SENDING] or State.SENDING in TRANSITIONS[state] or state in BIRTHS
     assert all(State.SYNCED in TRANSITIONS[state] for state in IN_FLIGHT)
 
 
@@ -87,7 +85,8 @@ def test_a_lane_survives_its_text(lane: Lane) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "repeatable"), [("unprocessed", True), ("failed", True), ("silent", True), ("automations", False)]
+    ("option", "repeatable"),
+    [("unprocessed", True), ("failed", True), ("silent", True), ("automations", False)],
 )
 def test_only_what_fires_automations_may_not_be_repeated(option: str, repeatable: bool) -> None:
     assert Lane("async", "", option).repeatable is repeatable
@@ -96,7 +95,9 @@ def test_only_what_fires_automations_may_not_be_repeated(option: str, repeatable
 def test_an_identity_is_trimmed_and_in_no_case() -> None:
     assert identity("EmailAddress", " ANN@Example.COM ") == "EmailAddress=ann@example.com"
     assert identity("mx_Name", "STRASSE") == identity("mx_Name", "straße")
-    mapped = Mapped({"EmailAddress": "A@b.c", "Phone": "1"}, ["EmailAddress", "Phone"], Lane("bulk", "", "failed"))
+    mapped = Mapped(
+        {"EmailAddress": "A@b.c", "Phone": "1"}, ["EmailAddress", "Phone"], Lane("bulk", "", "failed")
+    )
     assert mapped.identity == "EmailAddress=a@b.c"
 
 
@@ -138,6 +139,13 @@ def test_a_throttle_carries_what_it_was_told() -> None:
 
 
 def test_failures_of_whole_calls_are_told_apart_by_what_to_do_next() -> None:
-    kinds = {errors.Unreachable, errors.LostAnswer, errors.ServerFault, errors.Throttled, errors.Denied, errors.Refused}
+    kinds = {
+        errors.Unreachable,
+        errors.LostAnswer,
+        errors.ServerFault,
+        errors.Throttled,
+        errors.Denied,
+        errors.Refused,
+    }
     assert set(errors.CallError.__subclasses__()) == kinds
     assert all(issubclass(kind, errors.BridgeError) for kind in kinds)

@@ -11,7 +11,9 @@ from bridge.policy.polling import Polling
 
 NOW = 1_700_000_000.0
 POLLING = Polling(Backoff(2.0, 300.0))
-ERRORS = [kind("it did not work") for kind in (Unreachable, LostAnswer, ServerFault, Throttled, Denied, Refused)]
+ERRORS = [
+    kind("it did not work") for kind in (Unreachable, LostAnswer, ServerFault, Throttled, Denied, Refused)
+]
 
 
 def item(polls: int = 0, left: float = 1000.0) -> WaitingItem:
@@ -29,7 +31,9 @@ def test_intervals_double_from_first_to_most() -> None:
 
 @given(st.floats(0.01, 1e4), st.floats(0.01, 1e4), st.integers(0, 10**9), st.floats(0, 1, exclude_max=True))
 @settings(deadline=None)
-def test_an_interval_is_shortened_by_at_most_a_fifth(first: float, most: float, step: int, jitter: float) -> None:
+def test_an_interval_is_shortened_by_at_most_a_fifth(
+    first: float, most: float, step: int, jitter: float
+) -> None:
     backoff = Backoff(first, most)
     whole = backoff.interval(step, 0.0)
     assert min(first, most) <= whole <= most

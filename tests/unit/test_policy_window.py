@@ -210,7 +210,9 @@ def test_being_told_again_keeps_the_limit_longer_and_says_so() -> None:
     assert window.limit(4000.0 + DAY) == PRINTED
 
 
-@pytest.mark.parametrize("told", [(25, 5.0), (30, 5.0), (50, 10.0), (25, 2.5), (0, 5.0), (10, 0.0), (-1, 5.0)])
+@pytest.mark.parametrize(
+    "told", [(25, 5.0), (30, 5.0), (50, 10.0), (25, 2.5), (0, 5.0), (10, 0.0), (-1, 5.0)]
+)
 def test_what_the_configured_limit_keeps_to_anyway_is_not_learned(told: tuple[int, float]) -> None:
     window = Window(PRINTED)
     assert not refuse(window, 100.0, told)

@@ -1,0 +1,247 @@
+"""Waiting for permission to call, with a clock of the test's own."""
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from bridge.errors import CallError, Denied, LostAnswer, Refused, ServerFault, Throttled, Unreachable
+from bridge.pipeline.gate import Gate
+from bridge.policy.health import SOME, SideState
+from bridge.policy.window import PROBING, Limit
+
+START = 1_700_000_000.0
+SHORT = Limit(1, 0.002)
+
+
+class Clock:
+    """Epoch seconds that move only when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Even(random.Random):
+    """No jitter."""
+
+    def random(self) -> float:
+        return 0.0
+
+
+def gate(clock: Clock, limit: Limit = Limit(25, 5.0)) -> Gate:  # noqa: B008 - a frozen value
+    return Gate("leadsquared", limit, clock, Even())
+
+
+async def settled(seconds: float = 0.0) -> None:
+    """Let whoever waits for at most so many seconds have its turn."""
+    await asyncio.sleep(seconds)
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(5):
+            await test()
+
+    asyncio.run(bounded())
+
+
+def test_a_permit_takes_a_place() -> None:
+    async def test() -> None:
+        one = gate(Clock())
+        assert await one.permit()
+        assert one.window.in_flight == 1
+        one.give_back()
+        assert (one.window.in_flight, one.window.used(START)) == (0, 0)
+
+    run(test)
+
+
+def test_a_permit_waits_until_the_window_has_room() -> None:
+    async def test() -> None:
+        clock = Clock()
+        one = gate(clock, SHORT)
+        assert await one.permit()
+        one.answered()
+        waiter = asyncio.create_task(one.permit())
+        await settled(0.005)
+        assert not waiter.done(), "the gate goes by its clock"
+        clock.now += 0.002
+        assert await waiter
+        assert one.window.used(clock.now) == 1
+
+    run(test)
+
+
+@pytest.mark.parametrize("ending", ["answered", "give_back", "failed"])
+def test_the_end_of_a_call_wakes_who_waits_for_it(ending: str) -> None:
+    async def test() -> None:
+        one = gate(Clock())
+        for _ in range(PROBING):
+            assert await one.permit()
+        waiters = [asyncio.create_task(one.permit()) for _ in range(2)]
+        await settled()
+        assert not any(waiter.done() for waiter in waiters)
+        if ending == "failed":
+            one.failed(LostAnswer("timed out"))
+        else:
+            getattr(one, ending)()
+        await settled()
+        assert sorted(waiter.done() for waiter in waiters) == [False, True]
+        assert one.window.in_flight == PROBING
+        one.close()
+        await asyncio.gather(*waiters)
+
+    run(test)
+
+
+def test_a_closed_gate_lets_nobody_through() -> None:
+    async def test() -> None:
+        one = gate(Clock(), Limit(1, 5.0))
+        assert await one.permit()
+        waiter = asyncio.create_task(one.permit())
+        await settled()
+        one.close()
+        assert not await waiter
+        one.give_back()
+        assert not await one.permit(), "not even where there is room"
+        assert one.window.in_flight == 0
+
+    run(test)
+
+
+def test_a_throttle_holds_everybody_for_a_window_and_tells_when_to_go_on() -> None:
+    async def test() -> None:
+        clock = Clock()
+        one = gate(clock, Limit(25, 0.004))
+        assert await one.permit()
+        assert one.failed(Throttled("too many calls")) == START + 1.0
+        assert not one.changed, "nothing was learned"
+        clock.now += 0.996
+        waiter = asyncio.create_task(one.permit())
+        await settled(0.006)
+        assert not waiter.done()
+        clock.now = START + 1.0
+        assert await waiter
+
+    run(test)
+
+
+def test_retry_after_is_honoured() -> None:
+    async def test() -> None:
+        one = gate(Clock())
+        assert await one.permit()
+        assert one.failed(Throttled("too many calls", retry_after=17.0)) == START + 17.0
+
+    run(test)
+
+
+def test_a_learned_limit_outlives_the_process() -> None:
+    async def test() -> None:
+        clock = Clock()
+        one = gate(clock)
+        assert await one.permit()
+        assert one.failed(Throttled("too many calls", limit=(2, 5.0))) == START + 5.0
+        assert one.changed
+        clock.now += 60
+        other = gate(clock)
+        other.restore(one.state())
+        assert other.window.limit(clock.now) == Limit(2, 5.0)
+        assert await other.permit()
+        assert await other.permit()
+        assert other._wait() is None
+        clock.now += 86_400
+        assert other._wait() == 0, "a day later upwards again"
+        assert (other.window.learned, json.loads(other.state())["learned"]) == (None, None)
+
+    run(test)
+
+
+def test_a_state_without_a_learned_limit_is_taken_up_too() -> None:
+    one = gate(Clock())
+    side = {"state": "up", "reason": "", "since": 0.0}
+    assert json.loads(one.state()) == {"learned": None, "side": side}
+    one.restore(one.state())
+    one.restore("{}")
+    assert one.window.learned is None
+
+
+@pytest.mark.parametrize(("calls", "limited"), [(25, True), (0, False)])
+def test_whether_a_number_of_calls_is_set_or_learned(calls: int, limited: bool) -> None:
+    one = gate(Clock(), Limit(calls, 5.0))
+    assert one.limited is limited
+    one.window.take()
+    one.failed(Throttled("too many calls", limit=(2, 5.0)))
+    assert one.limited
+
+
+@pytest.mark.parametrize(
+    "error", [Unreachable("no route"), LostAnswer("timed out"), ServerFault("broken JSON")]
+)
+def test_a_side_that_is_down_is_probed_by_one_call_at_a_time(error: CallError) -> None:
+    async def test() -> None:
+        clock = Clock()
+        one = gate(clock, Limit(0, 1.0))
+        for _ in range(SOME):
+            assert await one.permit()
+        resumes = [one.failed(error) for _ in range(SOME)]
+        assert resumes == [START, START, START + 0.5]
+        assert (one.changed, one.health.state) == (True, SideState.DOWN)
+        clock.now = START + 0.499
+        waiters = [asyncio.create_task(one.permit()) for _ in range(5)]
+        await settled(0.003)
+        assert one.window.in_flight == 0
+        clock.now = START + 0.5
+        await settled(0.003)
+        assert one.window.in_flight == 1
+        one.changed = False
+        one.answered()
+        assert await asyncio.gather(*waiters) == [True] * 5
+        assert (one.changed, one.health.state, one.window.in_flight) == (True, SideState.UP, 4)
+
+    run(test)
+
+
+def test_a_refused_key_closes_the_gate_for_a_while() -> None:
+    async def test() -> None:
+        one = gate(Clock())
+        assert await one.permit()
+        assert one.failed(Denied("the key is wrong")) == START + 30.0
+        side = json.loads(one.state())["side"]
+        assert side == {"state": "denied", "reason": "the key is wrong", "since": START}
+        assert one.changed
+
+    run(test)
+
+
+def test_a_refusal_of_what_a_call_says_is_an_answer() -> None:
+    async def test() -> None:
+        one = gate(Clock())
+        for _ in range(2 * SOME):
+            assert await one.permit()
+            assert one.failed(Refused("no such field")) == START
+        assert (one.health.state, one.health.reached, one.changed) == (SideState.UP, True, False)
+
+    run(test)
+
+
+def test_a_waiter_that_is_cancelled_takes_no_place() -> None:
+    async def test() -> None:
+        one = gate(Clock(), Limit(1, 5.0))
+        assert await one.permit()
+        waiter = asyncio.create_task(one.permit())
+        await settled()
+        waiter.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+        one.give_back()
+        assert one.window.in_flight == 0
+        assert await one.permit()
+
+    run(test)

@@ -1,0 +1,299 @@
+"""What a call to LeadSquared leads to for each delivery in it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from math import ceil, log2
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.errors import CallError, Denied, LostAnswer, Refused, ServerFault, Throttled, Unreachable
+from bridge.model import TRANSITIONS, Delivery, Kind, Lane, Move, Outcome, Stamp, State
+from bridge.policy.backoff import Backoff
+from bridge.policy.delivering import UNLISTED, Delivering, alone
+
+NOW = 1_700_000_000.0
+RESUME = NOW + 33.0
+DEADLINE = 43_200.0
+POLICY = Delivering(8, Backoff(1.0, 300.0), Backoff(2.0, 300.0), DEADLINE)
+BULK = Lane("bulk", "EmailAddress", "unprocessed")
+SILENT = Lane("async", "", "silent")
+FIRES = Lane("async", "", "automations")
+LANES = [BULK, SILENT, FIRES]
+NOTHING_HAPPENED = [Throttled("too many calls"), Denied("the key is wrong"), Unreachable("no route")]
+NO_VERDICT = [LostAnswer("timed out"), ServerFault("HTML instead of JSON")]
+ERRORS: list[CallError] = [*NOTHING_HAPPENED, *NO_VERDICT, Refused("no such field")]
+
+
+def delivery(id_: int = 1, lane: Lane = BULK, attempts: int = 0, **more: Any) -> Delivery:
+    keys = (lane.search_by or "ProspectID",)
+    fields = {keys[0]: f"lead-{id_}", "mx_Outcome": "Sold"}
+    stamps = {name: Stamp(1.0, id_) for name in fields}
+    made = Delivery(id_, id_, f"q-{id_}", "m", f"x={id_}", lane, keys, fields, stamps, attempts)
+    return replace(made, **more)
+
+
+def pushed(one: Delivery, outcome: Outcome, jitter: float = 0.0) -> Move:
+    (move,) = POLICY.after_push([one], [outcome], NOW, jitter)
+    return move
+
+
+def failed(one: Delivery, error: CallError) -> Move:
+    (move,) = POLICY.after_error([one], error, NOW, 0.0, RESUME)
+    return move
+
+
+def test_applied_is_synced() -> None:
+    move = pushed(delivery(), Outcome(Kind.SYNCED))
+    assert (move.to, move.attempt, move.lane, move.reason) == (State.SYNCED, False, None, None)
+
+
+def test_accepted_is_submitted_and_confirmed_first_after_the_first_interval() -> None:
+    move = pushed(delivery(lane=FIRES), Outcome(Kind.SUBMITTED, request_id="r-1"), 0.5)
+    assert (move.to, move.request_id, move.due_at) == (State.SUBMITTED, "r-1", pytest.approx(NOW + 1.8))
+
+
+def test_refused_for_good_is_failed_with_leadsquareds_words() -> None:
+    move = pushed(delivery(), Outcome(Kind.REJECTED, "no such option"))
+    assert (move.to, move.reason) == (State.FAILED, "no such option")
+
+
+@pytest.mark.parametrize("listed", [State.UNPROCESSED, State.FAILED])
+def test_an_unknown_lead_ends_where_leadsquared_lists_it(listed: State) -> None:
+    move = pushed(delivery(), Outcome(Kind.UNKNOWN_LEAD, "lead not found", listed=listed))
+    assert (move.to, move.reason, move.lane) == (listed, "lead not found", None)
+
+
+@pytest.mark.parametrize("listed", [State.UNPROCESSED, State.FAILED])
+def test_an_unknown_lead_is_tried_by_each_key_in_order_and_ends_as_listed(listed: State) -> None:
+    keys = ("EmailAddress", "Phone", "mx_Id")
+    fields = {key: f"the {key}" for key in keys}
+    one = delivery(keys=keys, fields=fields, lane=replace(BULK, part="half-1"))
+    tried = []
+    for _ in keys:
+        tried.append(one.lookup)
+        move = pushed(one, Outcome(Kind.UNKNOWN_LEAD, "lead not found", listed=listed))
+        if move.to is State.PENDING:
+            assert move.lane is not None
+            assert (move.due_at, move.attempt) == (NOW, False), "another key is no repeated attempt"
+            assert move.lane.part == "", "it may travel with others again"
+            one = replace(one, lane=move.lane)
+    assert tried == ["the EmailAddress", "the Phone", "the mx_Id"]
+    assert move.to is listed
+
+
+@pytest.mark.parametrize("reason", ["", "its counts disagree"])
+def test_a_lead_that_the_answer_does_not_name_is_retried_alone(reason: str) -> None:
+    move = pushed(delivery(7, attempts=2), Outcome(Kind.UNLISTED, reason))
+    assert (move.to, move.lane, move.attempt) == (State.PENDING, alone(delivery(7)), True)
+    assert (move.due_at, move.reason) == (NOW + 4.0, reason or UNLISTED)
+    assert alone(delivery(7)) != alone(delivery(8))
+    assert replace(alone(delivery(7)), part="") == BULK
+
+
+def test_a_lead_that_the_answer_does_not_name_is_in_doubt_where_repeating_would_harm() -> None:
+    move = pushed(delivery(lane=FIRES), Outcome(Kind.UNLISTED))
+    assert (move.to, move.attempt) == (State.IN_DOUBT, True)
+
+
+def test_outcomes_belong_to_the_batch_in_its_order() -> None:
+    batch = [delivery(1), delivery(2), delivery(3)]
+    kinds = [Kind.SYNCED, Kind.REJECTED, Kind.UNLISTED]
+    moves = list(POLICY.after_push(batch, [Outcome(kind) for kind in kinds], NOW, 0.0))
+    assert [move.delivery.id for move in moves] == [1, 2, 3]
+    assert [move.to for move in moves] == [State.SYNCED, State.FAILED, State.PENDING]
+    with pytest.raises(ValueError, match="shorter"):
+        list(POLICY.after_push(batch, [Outcome(Kind.SYNCED)], NOW, 0.0))
+
+
+@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize("error", NOTHING_HAPPENED)
+@pytest.mark.parametrize("attempts", [0, 7, 100])
+def test_where_nothing_happened_no_attempt_is_used_up(error: CallError, lane: Lane, attempts: int) -> None:
+    move = failed(delivery(lane=lane, attempts=attempts), error)
+    assert (move.to, move.due_at, move.attempt) == (State.PENDING, RESUME, False)
+    assert (move.reason, move.lane) == (str(error), None)
+
+
+@pytest.mark.parametrize("lane", [BULK, SILENT])
+@pytest.mark.parametrize("error", NO_VERDICT)
+def test_without_a_verdict_a_harmless_call_is_repeated_with_growing_intervals(
+    error: CallError, lane: Lane
+) -> None:
+    moves = [failed(delivery(lane=lane, attempts=used), error) for used in range(8)]
+    assert [move.to for move in moves] == [State.PENDING] * 7 + [State.FAILED]
+    assert [move.due_at - NOW for move in moves[:7]] == [1, 2, 4, 8, 16, 32, 64]
+    assert all(move.attempt for move in moves)
+    assert moves[-1].reason == f"gave up after 8 attempts: {error}"
+
+
+@pytest.mark.parametrize("error", NO_VERDICT)
+@pytest.mark.parametrize("attempts", [0, 7, 100])
+def test_without_a_verdict_what_fires_automations_is_in_doubt(error: CallError, attempts: int) -> None:
+    move = failed(delivery(lane=FIRES, attempts=attempts), error)
+    assert (move.to, move.due_at, move.attempt) == (State.IN_DOUBT, NOW + 2.0, True)
+    assert move.reason == f"the answer was lost: {error}"
+
+
+def calls_until_done(batch: Sequence[Delivery], offenders: set[int]) -> tuple[int, dict[int, State]]:
+    """Send batches, one lane a call, until nothing is pending; LeadSquared refuses whatever holds an offender."""
+    ended: dict[int, State] = {}
+    waiting, calls = list(batch), 0
+    while waiting:
+        lane = waiting[-1].lane
+        sent = [one for one in waiting if one.lane == lane][:25]
+        calls += 1
+        assert calls < 100, "it must come to an end"
+        moves: Iterable[Move] = (
+            POLICY.after_error(sent, Refused("no such field"), NOW, 0.0, RESUME)
+            if offenders & {one.id for one in sent}
+            else POLICY.after_push(sent, [Outcome(Kind.SYNCED)] * len(sent), NOW, 0.0)
+        )
+        waiting = [one for one in waiting if one not in sent]
+        for move in moves:
+            assert not move.attempt, "a refused neighbour costs no attempt"
+            if move.to is State.PENDING:
+                assert move.due_at == NOW
+                assert move.lane is not None
+                waiting.append(replace(move.delivery, lane=move.lane))
+            else:
+                ended[move.delivery.id] = move.to
+    return calls, ended
+
+
+@pytest.mark.parametrize("size", range(1, 26))
+def test_one_offender_in_a_refused_batch_is_isolated_by_halves(size: int) -> None:
+    batch = [delivery(id_) for id_ in range(10, 10 + size)]
+    for offender in batch:
+        calls, ended = calls_until_done(batch, {offender.id})
+        assert calls <= 1 + 2 * ceil(log2(size))
+        assert ended == {one.id: State.FAILED if one is offender else State.SYNCED for one in batch}
+
+
+@given(st.integers(1, 25), st.sets(st.integers(1, 25)))
+@settings(deadline=None)
+def test_any_offenders_fail_alone(size: int, offenders: set[int]) -> None:
+    batch = [delivery(id_) for id_ in range(1, size + 1)]
+    _, ended = calls_until_done(batch, offenders)
+    assert ended == {one.id: State.FAILED if one.id in offenders else State.SYNCED for one in batch}
+
+
+def awaited(state: State, lane: Lane = FIRES, **more: Any) -> Delivery:
+    return delivery(lane=lane, state=state, sent_at=NOW, request_id="r-1", **more)
+
+
+def test_a_confirmation_settles_what_was_submitted() -> None:
+    one = awaited(State.SUBMITTED)
+    done = POLICY.after_confirm(one, Outcome(Kind.SYNCED), NOW + 5)
+    refused = POLICY.after_confirm(one, Outcome(Kind.REJECTED, "lead does not exist"), NOW + 5)
+    assert done == Move(one, State.SYNCED, NOW + 5)
+    assert refused == Move(one, State.FAILED, NOW + 5, "lead does not exist")
+
+
+@pytest.mark.parametrize("kind", [Kind.QUEUED, Kind.UNLISTED])
+def test_what_is_not_applied_yet_is_asked_again_until_the_deadline(kind: Kind) -> None:
+    one = awaited(State.SUBMITTED)
+    assert POLICY.after_confirm(one, Outcome(kind), NOW + DEADLINE - 1) is None
+    move = POLICY.after_confirm(one, Outcome(kind), NOW + DEADLINE)
+    assert move is not None
+    assert (move.to, "before the deadline" in (move.reason or "")) == (State.FAILED, True)
+
+
+def test_a_forgotten_request_is_repeated_only_where_that_is_harmless() -> None:
+    harmless = POLICY.after_confirm(awaited(State.SUBMITTED, SILENT), Outcome(Kind.FORGOTTEN), NOW)
+    harmful = POLICY.after_confirm(awaited(State.SUBMITTED, FIRES), Outcome(Kind.FORGOTTEN), NOW)
+    last = POLICY.after_confirm(awaited(State.SUBMITTED, SILENT, attempts=7), Outcome(Kind.FORGOTTEN), NOW)
+    assert harmless is not None
+    assert harmful is not None
+    assert last is not None
+    assert (harmless.to, harmless.attempt) == (State.PENDING, True)
+    assert (harmful.to, "automations" in (harmful.reason or "")) == (State.FAILED, True)
+    assert last.to is State.FAILED
+
+
+HELD = {"ProspectID": "lead-1", "mx_Outcome": "Sold"}
+
+
+@pytest.mark.parametrize(
+    "held", [HELD, {**HELD, "mx_Outcome": " Sold", "mx_More": "x"}, {**HELD, "ProspectID": "LEAD-1"}]
+)
+def test_a_lead_that_holds_the_values_settles_a_doubt(held: dict[str, str]) -> None:
+    one = awaited(State.IN_DOUBT)
+    for now in (NOW + 5, NOW + 2 * DEADLINE):
+        assert POLICY.after_read_back(one, held, now) == Move(one, State.SYNCED, now)
+
+
+@pytest.mark.parametrize("held", [None, {}, {**HELD, "mx_Outcome": "Lost"}, {"ProspectID": "lead-1"}])
+def test_a_lead_that_does_not_hold_them_is_looked_at_until_the_deadline(held: dict[str, str] | None) -> None:
+    one = awaited(State.IN_DOUBT)
+    assert POLICY.after_read_back(one, held, NOW + DEADLINE - 1) is None
+    move = POLICY.after_read_back(one, held, NOW + DEADLINE)
+    assert move is not None
+    assert (move.to, "does not hold" in (move.reason or "")) == (State.FAILED, True)
+
+
+def test_looks_come_at_growing_intervals_and_once_at_the_deadline() -> None:
+    one = awaited(State.SUBMITTED)
+    looks = [POLICY.next_look(replace(one, polls=polls), NOW, 0.0) - NOW for polls in (0, 1, 2, 7, 8, 99)]
+    assert looks == [2, 4, 8, 256, 300, 300]
+    late = replace(one, polls=20)
+    assert POLICY.next_look(late, NOW + DEADLINE - 10, 0.0) == NOW + DEADLINE
+
+
+def test_past_the_deadline_a_look_that_failed_is_not_repeated_at_once() -> None:
+    late = awaited(State.SUBMITTED, polls=20)
+    for now in (NOW + DEADLINE, NOW + 3 * DEADLINE):
+        assert POLICY.next_look(late, now, 0.0) == now + 300
+
+
+OUTCOMES = st.builds(
+    Outcome,
+    st.sampled_from(Kind),
+    st.text(max_size=5),
+    st.just("r-1"),
+    st.sampled_from([State.UNPROCESSED, State.FAILED]),
+)
+ANY = st.builds(
+    lambda lane, attempts, polls, age: delivery(lane=lane, attempts=attempts, polls=polls, sent_at=NOW - age),
+    st.sampled_from(LANES),
+    st.integers(0, 12),
+    st.integers(0, 100),
+    st.floats(0, 2 * DEADLINE),
+)
+
+
+@given(ANY, OUTCOMES, st.sampled_from(ERRORS), st.none() | st.just(HELD), st.floats(0, 1, exclude_max=True))
+@settings(deadline=None)
+def test_every_move_is_one_that_the_table_allows(
+    one: Delivery, outcome: Outcome, error: CallError, held: dict[str, str] | None, jitter: float
+) -> None:
+    answered = [*POLICY.after_push([one], [outcome], NOW, jitter)]
+    lost = [*POLICY.after_error([one], error, NOW, jitter, RESUME)]
+    submitted, doubted = replace(one, state=State.SUBMITTED), replace(one, state=State.IN_DOUBT)
+    settled = [POLICY.after_confirm(submitted, outcome, NOW), POLICY.after_read_back(doubted, held, NOW)]
+    for move in [*answered, *lost, *filter(None, settled)]:
+        assert move.to in TRANSITIONS[move.delivery.state]
+        assert move.due_at >= NOW
+    if not one.lane.repeatable:
+        again = [move for move in [*answered, *lost, *filter(None, settled)] if move.to is State.PENDING]
+        assert all(move in lost and error in NOTHING_HAPPENED for move in again)
+    assert POLICY.next_look(one, NOW, jitter) > NOW
+
+
+@pytest.mark.parametrize("state", [State.SUBMITTED, State.IN_DOUBT])
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_asking_that_never_gets_a_verdict_ends_at_the_deadline_but_waits_for_a_silent_host(
+    state: State, error: CallError
+) -> None:
+    one = delivery(lane=FIRES, state=state, sent_at=NOW)
+    assert POLICY.after_asking_failed(one, error, NOW + DEADLINE - 1) is None
+    move = POLICY.after_asking_failed(one, error, NOW + DEADLINE)
+    if isinstance(error, Refused | ServerFault):
+        assert move is not None
+        assert move.to is State.FAILED
+        assert move.to in TRANSITIONS[state]
+        assert str(error) in (move.reason or "")
+    else:
+        assert move is None
