@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
 
 from bridge import http, reports, telemetry
-from bridge.errors import MappingError, StoreError
+from bridge.files import MappingDirectory, write_reports
 from bridge.leadbyte import LeadByteSource
 from bridge.leadsquared import LeadSquaredSink
-from bridge.mapping import MappingFile, load
+from bridge.mapping import MappingFile
 from bridge.model import HOSTS, Json, Track
 from bridge.pipeline.confirming import AskingStage, ConfirmStage, DoubtStage
 from bridge.pipeline.desk import Desk
@@ -58,11 +54,6 @@ class App:
         return self.settings.state_dir / "inbox"
 
     @property
-    def reports(self) -> Path:
-        """Where the failure reports are written."""
-        return self.settings.state_dir / "reports"
-
-    @property
     def redact(self) -> telemetry.Redactor:
         """Takes every configured secret out of a text."""
         return telemetry.Redactor(self.settings.secrets())
@@ -78,17 +69,7 @@ class App:
 
     def mappings(self) -> Sequence[MappingFile]:
         """Every mapping file, checked. Raises MappingError with all problems of all files."""
-        directory = self.settings.mappings_dir
-        try:
-            paths = sorted(path for path in directory.iterdir() if path.suffix in {".yaml", ".yml"})
-            texts = {str(path): path.read_text(encoding="utf-8", errors="surrogateescape") for path in paths}
-        except OSError as error:
-            raise MappingError(
-                [
-                    f"{error.filename or directory}: {error.strerror}; set BRIDGE_MAPPINGS_DIR to the mapping files"
-                ]
-            ) from None
-        return load(texts)
+        return MappingDirectory(self.settings.mappings_dir).read()
 
     def deadline(self) -> float:
         """How long a queueId is polled, in seconds."""
@@ -141,18 +122,20 @@ class App:
 
         Raises MappingError, SettingsError, StoreError, or Busy where another process holds the directory.
         """
-        mappings = self.mappings()
+        directory = MappingDirectory(self.settings.mappings_dir)
+        mappings = directory.read()
         async_needed = any(mapping.mode == "async" for mapping in mappings)
-        self.settings.require(leadbyte=True, leadsquared=True, async_needed=async_needed)
         desk = Desk()
         try:
             with state_lock(self.settings.state_dir), self.store() as store:
+                self.settings.require(leadbyte=True, leadsquared=True, async_needed=async_needed)
+                self.inbox.mkdir(mode=0o700, exist_ok=True)
                 store.recover(self.clock())
                 async with (
                     self.source() as source,
                     self.sink(async_needed=async_needed) as sink,
                 ):
-                    machine = self._machine(store, desk, source, sink, mappings)
+                    machine = self._machine(store, desk, source, sink, directory.current)
                     async with self._listening(machine) if listen else nullcontext():
                         yield Service(machine)
                 desk.close()
@@ -186,7 +169,7 @@ class App:
         desk: Desk,
         source: LeadByteSource,
         sink: LeadSquaredSink,
-        mappings: Sequence[MappingFile],
+        mappings: Callable[[], Sequence[MappingFile]],
     ) -> Machine:
         poll_gate, bulk_gate, async_gate = self._gates(store)
         inbox = InboxStage(store, desk, self.inbox, self.deadline(), self.clock)
@@ -195,17 +178,14 @@ class App:
             self._poll_stage(store, desk, source, poll_gate),
             MapStage(store, desk, source, mappings, self.clock),
             self._push_stage(store, desk, sink, bulk_gate, "bulk"),
+            self._asking_stage(DoubtStage, store, desk, sink, bulk_gate),
         ]
-        gates = [
-            (poll_gate, self.settings.leadbyte.url),
-            (bulk_gate, self.settings.leadsquared.url),
-        ]
+        gates = [poll_gate, bulk_gate]
         if self.settings.leadsquared.async_url:
-            gates.append((async_gate, self.settings.leadsquared.async_url))
+            gates.append(async_gate)
             stages += [
                 self._push_stage(store, desk, sink, async_gate, "async"),
                 self._asking_stage(ConfirmStage, store, desk, sink, async_gate),
-                self._asking_stage(DoubtStage, store, desk, sink, bulk_gate),
             ]
         return Machine(store, desk, stages, inbox, gates, self._report_in_background, self.clock)
 
@@ -261,31 +241,10 @@ class App:
         await asyncio.to_thread(self.write_reports)
 
     def write_reports(self) -> None:
-        """Write the failure report to `state/reports/`: `latest` and today's, as JSON, CSV and HTML."""
-        today = datetime.fromtimestamp(self.clock(), UTC).date().isoformat()
-        try:
-            self.reports.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for ending, write in REPORTS.items():
-                latest = self.reports / f"latest.{ending}"
-                with self.store() as store:
-                    report = reports.build(store.failures(), store.status().leads, self.clock())
-                    with private_file(latest) as out:
-                        write(report, out)
-                shutil.copy2(latest, self.reports / f"{today}.{ending}")
-        except OSError as error:
-            raise StoreError(
-                f"{self.reports}: {error.strerror}; make the directory writable for the user that runs the bridge"
-            ) from None
+        """Write the failure report to `state/reports/`. Raises StoreError where that cannot be written."""
 
+        def made() -> reports.Report:
+            return reports.build(store.failures(), store.status().leads, self.clock())
 
-REPORTS = {"json": reports.write_json, "csv": reports.write_csv, "html": reports.write_html}
-
-
-@contextmanager
-def private_file(path: Path) -> Iterator[TextIO]:
-    """A text file of mode 0600 that takes the place of `path` once it is written whole."""
-    partial = path.with_name(f".{path.name}.part")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
-        yield out
-    partial.replace(path)
+        with self.store() as store:
+            write_reports(made, self.settings.state_dir / "reports", self.clock())

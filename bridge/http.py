@@ -6,6 +6,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final, Self
 from urllib.parse import quote, urlencode
 
@@ -121,11 +122,11 @@ async def call(client: Client, request: Request, *, redact: Callable[[str], str]
 
     Raises Unreachable where the request never left; LostAnswer where it left and no whole answer came in time;
     ServerFault for a redirect, a compressed answer or one larger than the client allows. Texts hold scheme, host and
-    port at most and went through `redact`.
+    port at most. They and the answer itself, which may quote the keys it was given, went through `redact`.
     """
     try:
         async with asyncio.timeout(client.total_seconds):
-            return await _answer(client, request)
+            return _without_secrets(await _answer(client, request), redact)
     except TimeoutError:
         failure: CallError = LostAnswer(
             f"{_origin(request)} gave no whole answer in {client.total_seconds:g} s"
@@ -137,6 +138,12 @@ async def call(client: Client, request: Request, *, redact: Callable[[str], str]
     # Raised here, outside the handlers: the original error, whose text may show the URL, is then no part of it.
     failure.args = (redact(str(failure)),)
     raise failure
+
+
+def _without_secrets(reply: Reply, redact: Callable[[str], str]) -> Reply:
+    text = reply.body.decode("utf-8", "surrogateescape")
+    clean = redact(text)
+    return reply if clean == text else replace(reply, body=clean.encode("utf-8", "surrogateescape"))
 
 
 async def _answer(client: Client, request: Request) -> Reply:

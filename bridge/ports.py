@@ -215,7 +215,8 @@ class Store(Protocol):
         ...
 
     def idle(self) -> bool:
-        """Whether nothing waits or is in flight. What is in doubt, or waits behind a doubt, is no such thing."""
+        """Whether nothing waits or is in flight. What is in doubt is no such thing once it was read back, nor what waits
+        behind it."""
         ...
 
     def moving(self) -> Mapping[str, int]:
@@ -230,7 +231,15 @@ class Store(Protocol):
     def resync(
         self, selection: Selection, now: float, *, refetch: bool, force: bool, deadline_at: float
     ) -> int:
-        """Re-open the selected leads. Returns how many."""
+        """Re-open the selected leads, marked by `now`. Returns how many."""
+        ...
+
+    def still_moving(self, resynced_at: float) -> int:
+        """How many leads of the resync of that moment are waiting or in flight still."""
+        ...
+
+    def reopened_leads(self, resynced_at: float) -> Mapping[str, int]:
+        """The leads of the resync of that moment, counted once each by state."""
         ...
 
     def count_by_reason(self, selection: Selection) -> Mapping[tuple[str, str], int]:

@@ -37,13 +37,13 @@ class Stage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """All that a running bridge consists of. `gates` come with the address that each is for, for error texts."""
+    """All that a running bridge consists of."""
 
     store: Store
     desk: Desk
     stages: Sequence[Stage]
     inbox: InboxStage
-    gates: Sequence[tuple[Gate, str]]
+    gates: Sequence[Gate]
     report: Callable[[], Awaitable[None]]
     clock: Callable[[], float]
 
@@ -55,16 +55,18 @@ class Service:
         self.machine = machine
         self.stop = asyncio.Event()
 
-    async def run(self, *, drain: bool) -> None:
-        """Work until stopped, or with `drain` until nothing waits or is in flight.
+    async def run(self, *, drain: bool = False, until: Callable[[], Awaitable[bool]] | None = None) -> None:
+        """Work until stopped, or with `drain` until nothing waits or is in flight, or until `until` says so.
 
-        Raises whatever ended a stage; with `drain` also Denied or Unreachable where a side lets nothing through.
+        Raises whatever ended a stage; where there is an end to wait for, also Denied or Unreachable if a side lets
+        nothing through.
         """
+        ended = self._dry if drain else until
         scheduler = self._schedule()
         scheduler.start()
         try:
-            while not self.stop.is_set() and not (drain and await self._dry()):
-                self._look_for_trouble(drain=drain)
+            while not self.stop.is_set() and not (ended and await ended()):
+                self._look_for_trouble(hopeless=ended is not None)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.stop.wait(), TICK_SECONDS)
         finally:
@@ -85,17 +87,17 @@ class Service:
         machine = self.machine
         return await machine.desk(machine.store.idle) and await machine.inbox.empty()
 
-    def _look_for_trouble(self, *, drain: bool) -> None:
+    def _look_for_trouble(self, *, hopeless: bool) -> None:
         for stage in self.machine.stages:
             if stage.crew.trouble is not None:
                 raise stage.crew.trouble
-        if drain:
-            for gate, address in self.machine.gates:
-                _raise_if_hopeless(gate, address)
+        if hopeless:
+            for gate in self.machine.gates:
+                _raise_if_hopeless(gate)
 
     async def _remember(self) -> None:
         machine = self.machine
-        for gate, _ in machine.gates:
+        for gate in machine.gates:
             if gate.changed:
                 gate.changed = False
                 name = f"host:{gate.name}"
@@ -103,7 +105,7 @@ class Service:
 
     async def _finish(self) -> None:
         machine = self.machine
-        for gate, _ in machine.gates:
+        for gate in machine.gates:
             gate.close()
         await asyncio.gather(*(stage.stop(GRACE_SECONDS) for stage in machine.stages))
         await self._remember()
@@ -120,10 +122,10 @@ def _ticking(crew: Crew) -> Callable[[], Awaitable[None]]:
     return tick
 
 
-def _raise_if_hopeless(gate: Gate, address: str) -> None:
-    """A drain that no answer can end is ended: the key is refused, or the host has never been reached."""
+def _raise_if_hopeless(gate: Gate) -> None:
+    """A wait that no answer can end is ended: the key is refused, or the host has never been reached."""
     health = gate.health
     if health.state is SideState.DENIED:
         raise Denied(f"{gate.name}: {health.reason}; what is left stays tracked")
     if health.state is SideState.DOWN and not health.reached and health.probes >= PROBES_BEFORE_GIVING_UP:
-        raise Unreachable(f"{address}: {health.reason}; what is left stays tracked")
+        raise Unreachable(f"{gate.name}: {health.reason}; what is left stays tracked")

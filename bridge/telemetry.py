@@ -20,6 +20,7 @@ HIDDEN: Final = "***"
 
 _QUIET: Final = ("httpx", "httpcore", "aiohttp", "apscheduler")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_PLAIN: Final = re.compile(r"[0-9A-Za-z]+")
 _MARGIN: Final = "  | "
 
 
@@ -33,9 +34,13 @@ class Redactor:
     def __init__(self, secrets: Collection[str]) -> None:
         forms = [_pattern(secret) for secret in sorted(filter(None, secrets), key=len, reverse=True)]
         self._found = re.compile("|".join(forms)) if forms else None
+        # No form changes letters and digits: a text without a secret's longest run of them does not hold the secret.
+        self._marks = [max(_PLAIN.findall(secret), key=len, default="") for secret in filter(None, secrets)]
 
     def __call__(self, text: str) -> str:
-        return self._found.sub(HIDDEN, text) if self._found else text
+        if self._found is None or not any(mark in text for mark in self._marks):
+            return text
+        return self._found.sub(HIDDEN, text)
 
 
 def _pattern(secret: str) -> str:

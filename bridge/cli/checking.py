@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
@@ -11,7 +12,7 @@ import typer
 
 from bridge.app import App
 from bridge.checking import against_metadata
-from bridge.cli.base import open_app, put, put_json, say
+from bridge.cli.base import open_app, put_json, say
 from bridge.errors import CallError, MappingError, StoreError
 from bridge.mapping import MappingFile, run_tests
 
@@ -105,8 +106,7 @@ async def _asked(what: str, answer: Awaitable[Answer], found: Findings) -> Answe
 def _tell(found: Findings, *, as_json: bool) -> None:
     if as_json:
         put_json({"fine": found.fine, "problems": found.problems})
-        return
-    for line in found.fine:
-        put(f"ok: {line}")
+    else:
+        sys.stdout.writelines(f"ok: {line}\n" for line in found.fine)
     for line in found.problems:
         say(f"error: {line}")

@@ -33,7 +33,9 @@ cli.command("resolve")(one_lead.resolve)
 cli.command("show")(one_lead.show)
 cli.command("check")(checking.check)
 cli.command("map")(previewing.preview)
-cli.command("simulate", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
-    simulating.simulate
-)
+cli.command(
+    "simulate",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)(simulating.simulate)
 cli.command("demo")(demo.demo)

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from bridge import reports
-from bridge.app import private_file
 from bridge.cli.base import moment, open_app, say
 from bridge.errors import UsageError
+from bridge.files import private_file
 
 
 class Format(StrEnum):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -12,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bridge.app import App
 from bridge.cli.base import moment, open_app, put, put_json, say
-from bridge.errors import Busy, UsageError
+from bridge.cli.running import stop_on_signals
+from bridge.errors import BridgeError, Busy, UsageError
 from bridge.ports import Selection, Store
 from bridge.reports import mask
 from bridge.scheduler import Service
@@ -21,6 +23,10 @@ DEFAULT = ("failed", "unprocessed")
 OPENABLE = (*DEFAULT, "expired")
 FINAL = ("synced", "skipped", "superseded")
 LOOK_SECONDS = 0.5
+
+
+class Interrupted(BridgeError):
+    """The command was told to stop before its work was done. Nothing is lost."""
 
 
 def resync(
@@ -88,22 +94,70 @@ def _count(app: App, selection: Selection, *, as_json: bool) -> None:
 
 
 async def _resync(app: App, selection: Selection, *, refetch: bool, force: bool, as_json: bool) -> None:
+    now = app.clock()
+
     def reopen(store: Store) -> int:
-        now = app.clock()
         return store.resync(selection, now, refetch=refetch, force=force, deadline_at=now + app.deadline())
 
     try:
         async with app.service() as service:
-            opened = await service.machine.desk(reopen, service.machine.store)
-            await drain_with_progress(service)
-            leads = await service.machine.desk(lambda: service.machine.store.status().leads)
+            stop_on_signals(service)
+            desk, store = service.machine.desk, service.machine.store
+            opened = await desk(reopen, store)
+            left = await _see_through(service, now, opened)
+            leads = await desk(store.reopened_leads, now)
     except Busy:
         with app.store() as store:
             opened = reopen(store)
             say("the service is running and does the work; following it")
-            await progress(_on_this_thread(store), None)
-            leads = store.status().leads
+            left = await _follow(store, now, opened)
+            leads = store.reopened_leads(now)
+    if left:
+        raise Interrupted(
+            f"{opened} leads re-opened, {left} are not done; `bridge run --drain` goes on with them"
+        )
     _tell(opened, leads, as_json=as_json)
+
+
+async def _see_through(service: Service, resynced_at: float, opened: int) -> int:
+    """Run the service until the re-opened leads are done; how many are left when it was stopped before."""
+    desk, store = service.machine.desk, service.machine.store
+    loop, next_look = asyncio.get_running_loop(), 0.0
+    left = opened
+    with _bar(opened) as show:
+
+        async def done() -> bool:
+            nonlocal left, next_look
+            began = loop.time()
+            if began < next_look:
+                return False
+            left = await desk(store.still_moving, resynced_at)
+            # Counting very many leads takes its time, which the work shall not lack.
+            next_look = loop.time() + max(LOOK_SECONDS, 10 * (loop.time() - began))
+            show(left)
+            return left == 0
+
+        await service.run(until=done)
+    return left
+
+
+async def _follow(store: Store, resynced_at: float, opened: int) -> int:
+    """Watch until another process is done with the re-opened leads."""
+    with _bar(opened) as show:
+        while left := store.still_moving(resynced_at):
+            show(left)
+            await asyncio.sleep(LOOK_SECONDS)
+    return 0
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal; it is told how many are left."""
+    shown = Console(stderr=True)
+    columns = (TextColumn("resync"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
+        task = bar.add_task("resync", total=total)
+        yield lambda left: bar.update(task, completed=total - left)
 
 
 def _tell(opened: int, leads: Mapping[str, int], *, as_json: bool) -> None:
@@ -111,40 +165,5 @@ def _tell(opened: int, leads: Mapping[str, int], *, as_json: bool) -> None:
     if as_json:
         put_json({"reopened": opened, "leads": counted})
     else:
-        put(f"{opened} leads re-opened; now {', '.join(f'{n} {state}' for state, n in counted.items())}")
-
-
-async def drain_with_progress(service: Service) -> None:
-    """Run a service until it is dry, showing how far it is."""
-    machine = service.machine
-    watching = asyncio.create_task(progress(lambda: machine.desk(machine.store.moving), service.stop))
-    try:
-        await service.run(drain=True)
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-
-
-async def progress(moving: Callable[[], Awaitable[Mapping[str, int]]], stop: asyncio.Event | None) -> None:
-    """Show a bar until nothing moves any more."""
-    columns = (TextColumn("resync"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[what]}"))
-    shown = Console(stderr=True)
-    with Progress(
-        *columns, TimeRemainingColumn(), console=shown, transient=True, disable=not shown.is_terminal
-    ) as bar:
-        task = bar.add_task("resync", total=None, what="")
-        most = 0
-        while left := {what: n for what, n in (await moving()).items() if what != "in_doubt"}:
-            most = max(most, sum(left.values()))
-            what = ", ".join(f"{n} {name}" for name, n in left.items())
-            bar.update(task, total=most, completed=most - sum(left.values()), what=what)
-            await asyncio.sleep(LOOK_SECONDS)
-            if stop is not None and stop.is_set():
-                return
-
-
-def _on_this_thread(store: Store) -> Callable[[], Awaitable[Mapping[str, int]]]:
-    async def moving() -> Mapping[str, int]:
-        return store.moving()
-
-    return moving
+        now = ", ".join(f"{n} {state}" for state, n in counted.items())
+        put(f"{opened} leads re-opened{': now ' if now else ''}{now}")

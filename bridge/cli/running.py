@@ -10,6 +10,7 @@ import typer
 
 from bridge.app import App
 from bridge.cli.base import log, open_app
+from bridge.scheduler import Service
 
 
 def run(
@@ -27,9 +28,14 @@ def run(
 async def serve(app: App, *, drain: bool) -> None:
     """Run a service in this process until it is told to stop, or is dry."""
     async with app.service(listen=not drain) as service:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, service.stop.set)
+        stop_on_signals(service)
         log.info("started", drain=drain, state_dir=str(app.settings.state_dir))
         await service.run(drain=drain)
         log.info("stopped")
+
+
+def stop_on_signals(service: Service) -> None:
+    """SIGTERM and SIGINT let the service finish what is in flight, then stop."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.stop.set)

@@ -9,24 +9,39 @@ from typing import Annotated
 import typer
 
 from bridge.cli.base import ago, at, open_app, put, put_json
-from bridge.model import Json
+from bridge.model import HOSTS, Json
 from bridge.ports import Status
 from bridge.reports import mask
+from bridge.settings import Settings
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
     """Counts, lag, both sides, limits and the last errors."""
     app = open_app()
     with app.store() as store:
-        found = as_values(store.status(), app.clock())
+        found = as_values(store.status(), app.clock(), limits(app.settings))
     if as_json:
         put_json(found)
     else:
         put("\n".join(_lines(found)))
 
 
-def as_values(status: Status, now: float) -> dict[str, Json]:
-    """The status as JSON values; people in reasons are masked."""
+def limits(settings: Settings) -> dict[str, Json]:
+    """The limit of calls that is set for each host; None for none."""
+    source, sink = settings.leadbyte, settings.leadsquared
+    told = {"leadbyte": (source.rate_calls, source.rate_seconds)}
+    told |= dict.fromkeys(HOSTS.values(), (sink.rate_calls, sink.rate_seconds))
+    return {
+        name: {"calls": calls, "seconds": seconds} if calls else None
+        for name, (calls, seconds) in told.items()
+    }
+
+
+def as_values(status: Status, now: float, limits: Mapping[str, Json]) -> dict[str, Json]:
+    """The status as JSON values; people in reasons are masked.
+
+    A host's `side` is what was last learned of it, None where nothing ever went wrong.
+    """
     hosts = {name: value for name, value in status.checkpoints.items() if name.startswith("host:")}
     return {
         "leads": dict(status.leads),
@@ -35,7 +50,15 @@ def as_values(status: Status, now: float) -> dict[str, Json]:
             "oldest_waiting_seconds": _age(status.oldest_waiting_at, now),
             "oldest_pending_seconds": _age(status.oldest_pending_at, now),
         },
-        "hosts": {name.removeprefix("host:"): json.loads(value) for name, value in hosts.items()},
+        "hosts": {
+            name: {
+                "limit": limit,
+                "learned": None,
+                "side": None,
+                **json.loads(hosts.get(f"host:{name}", "{}")),
+            }
+            for name, limit in limits.items()
+        },
         "unknown_words": dict(status.unknown_words),
         "checkpoints": {name: value for name, value in status.checkpoints.items() if name not in hosts},
         "last_errors": [{**error, "reason": mask(str(error["reason"]))} for error in status.last_errors],
@@ -61,7 +84,14 @@ def _lines(found: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _host(name: str, host: Mapping[str, Json]) -> str:
-    side, learned = host["side"], host["learned"]
-    limit = f", learned limit {learned['calls']} calls in {learned['seconds']:g} s" if learned else ""
-    reason = f" since {at(side['since'])}: {side['reason']}" if side["reason"] else ""
-    return f"{name}: {side['state']}{reason}{limit}"
+    said = [f"limit {_limit(host['limit'])}" if host["limit"] else "no limit of ours"]
+    if host["learned"]:
+        said.append(f"learned {_limit(host['learned'])}")
+    side = host["side"]
+    if side and side["reason"]:
+        said.append(f"{side['state']} since {at(side['since'])}: {side['reason']}")
+    return f"{name}: {', '.join(said)}"
+
+
+def _limit(limit: Mapping[str, Json]) -> str:
+    return f"{limit['calls']} calls in {limit['seconds']:g} s"

@@ -93,10 +93,11 @@ class Gate:
         return json.dumps({"learned": kept, "side": side})
 
     def restore(self, state: str) -> None:
-        """Take up a limit that an earlier process learned."""
-        kept = json.loads(state).get("learned")
-        if kept:
-            self.window.learned = Learned(Limit(kept["calls"], kept["seconds"]), kept["at"])
+        """Take up a limit that an earlier process learned. How the side was then is not believed any more."""
+        kept = json.loads(state)
+        if learned := kept["learned"]:
+            self.window.learned = Learned(Limit(learned["calls"], learned["seconds"]), learned["at"])
+        self.changed = kept["side"]["state"] != self.health.state
 
     def _wait(self) -> float | None:
         now = self._clock()

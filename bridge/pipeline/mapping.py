@@ -16,18 +16,21 @@ NOT_WANTED = "the mapping's `when` leaves this lead out"
 
 
 class MapStage:
-    """Maps resolved items by every mapping, and re-opened deliveries by theirs. A lead that cannot be mapped fails alone."""
+    """Maps resolved items by every mapping, and re-opened deliveries by theirs. A lead that cannot be mapped fails alone.
+
+    `mappings` is asked before each chunk, so that files mended while the service runs count at once.
+    """
 
     def __init__(
         self,
         store: Store,
         desk: Desk,
         source: Source,
-        mappings: Sequence[MappingFile],
+        mappings: Callable[[], Sequence[MappingFile]],
         clock: Callable[[], float],
     ) -> None:
         self._store, self._desk, self._source, self._clock = store, desk, source, clock
-        self._mappings = {mapping.name: mapping for mapping in mappings}
+        self._current, self._mappings = mappings, _by_name(mappings())
         self.crew = Crew("map", 1, self._step)
 
     async def stop(self, grace: float) -> None:
@@ -36,10 +39,12 @@ class MapStage:
 
     async def _step(self) -> bool:
         items = await self._desk(self._store.unmapped, CHUNK)
+        reopened = await self._desk(self._store.reopened, CHUNK)
+        if items or reopened:
+            self._mappings = _by_name(self._current())
         if items:
             births = [birth for item in items for birth in self._births(item)]
             await self._desk(self._store.record_mapped, items, births, self._clock())
-        reopened = await self._desk(self._store.reopened, CHUNK)
         for one in reopened:
             await self._desk(self._store.record_remapped, one, self._remap(one), self._clock())
         return bool(items or reopened)
@@ -71,3 +76,7 @@ class MapStage:
     def _view(self, item: ResolvedItem) -> Mapping[str, Json]:
         reply = self._source.reread(item.queue_id, item.reply)
         return {**reply.view, "context": item.context}
+
+
+def _by_name(mappings: Sequence[MappingFile]) -> dict[str, MappingFile]:
+    return {mapping.name: mapping for mapping in mappings}

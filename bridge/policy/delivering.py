@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bridge.errors import CallError, LostAnswer, Refused, ServerFault
+from bridge.errors import CallError, LostAnswer, Refused, ServerFault, Throttled
 from bridge.model import Delivery, Kind, Lane, Move, Outcome, State
 from bridge.policy.backoff import Backoff
 from bridge.policy.values import same
@@ -32,14 +32,16 @@ class Delivering:
     ) -> Iterator[Move]:
         """A move for each delivery of a call that failed as a whole.
 
-        Throttled, denied or never sent: no attempt is used up, due again at `resume_at`. Refused: the batch is split
+        Throttled, denied or never sent: no attempt is used up; due again at `resume_at` where it was throttled, else at
+        once, for the host's health is what holds it back. Refused: the batch is split
         until the lead that was refused stands alone. No verdict: tried again if that is harmless, else in doubt.
         """
         if isinstance(error, Refused):
             return _after_refusal(batch, str(error), now)
         if isinstance(error, LostAnswer | ServerFault):
             return (self._unanswered(d, str(error), now, jitter) for d in batch)
-        return (Move(d, State.PENDING, resume_at, str(error)) for d in batch)
+        due_at = resume_at if isinstance(error, Throttled) else now
+        return (Move(d, State.PENDING, due_at, str(error)) for d in batch)
 
     def after_confirm(self, delivery: Delivery, outcome: Outcome, now: float) -> Move | None:
         """What the status API said; None: not applied yet, ask again."""

@@ -69,6 +69,8 @@ def translated(path: Path) -> Iterator[None]:
             f"{path}: damaged or no database of the bridge ({error}); restore it from a backup, or move it "
             "away and track the queueIds again with `bridge enqueue`"
         ) from None
+    except (FileExistsError, NotADirectoryError):
+        raise StoreError(f"{path.parent}: is no directory; move it away, or set BRIDGE_STATE_DIR") from None
     except OSError as error:
         raise StoreError(
             f"{path}: {error.strerror or error}; make the directory writable for the user that runs the bridge, "

@@ -31,7 +31,8 @@ SELECT NOT (
     EXISTS (SELECT 1 FROM queue_item WHERE state = 'waiting')
     OR EXISTS (SELECT 1 FROM queue_item WHERE state = 'resolved' AND mapped = 0)
     OR EXISTS (SELECT 1 FROM delivery WHERE state = 'pending' AND stale = 1)
-    OR EXISTS (SELECT 1 FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt') AND state <> 'in_doubt')
+    OR EXISTS (SELECT 1 FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt')
+        AND (state <> 'in_doubt' OR polls = 0))
     OR EXISTS (SELECT 1 FROM delivery d WHERE state = 'pending' AND stale = 0 AND NOT EXISTS (
         SELECT 1 FROM delivery f WHERE f.state = 'in_doubt'
         AND (f.identity = d.identity OR f.lookup = d.lookup)))

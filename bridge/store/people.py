@@ -17,13 +17,24 @@ def _rank(column: str) -> str:
     return f"CASE {column} {cases} END"
 
 
-LEADS = f"""
-SELECT min(
+LEAD_RANK = f"""
+min(
     coalesce((SELECT min({_rank("d.state")}) FROM delivery d WHERE d.item_id = i.id), {len(RANKS)}),
     CASE WHEN i.state = 'waiting' THEN {RANKS["waiting"]} WHEN i.state = 'expired' THEN {RANKS["expired"]}
          WHEN i.mapped = 0 THEN {RANKS["pending"]} ELSE {RANKS["superseded"]} END
-) AS rank, count(*) AS n FROM queue_item i GROUP BY rank
+)
 """
+LEADS = f"SELECT {LEAD_RANK} AS rank, count(*) AS n FROM queue_item i GROUP BY rank"
+REOPENED = f"SELECT {LEAD_RANK} AS rank, count(*) AS n FROM queue_item i WHERE i.resync = :mark GROUP BY rank"
+STILL_MOVING = """
+SELECT count(*) FROM queue_item i WHERE i.resync = :mark AND (
+    i.state = 'waiting' OR (i.state = 'resolved' AND i.mapped = 0)
+    OR EXISTS (SELECT 1 FROM delivery d WHERE d.item_id = i.id AND (
+        d.state IN ('sending', 'submitted') OR (d.state = 'pending' AND NOT EXISTS (
+            SELECT 1 FROM delivery f WHERE f.state = 'in_doubt'
+            AND (f.identity = d.identity OR f.lookup = d.lookup))))))
+"""
+MARK = "UPDATE queue_item SET resync = :now WHERE id IN ({items})"
 LAG = """
 SELECT (SELECT min(tracked_at) FROM queue_item WHERE state = 'waiting') AS waiting,
        (SELECT min(created_at) FROM delivery WHERE state = 'pending') AS pending
@@ -63,10 +74,9 @@ class People(Base):
     """The part of the store that people use, by commands and reports."""
 
     def status(self) -> Status:
-        counted = {row["rank"]: row["n"] for row in self._all(LEADS)}
         lag = self._all(LAG)[0]
         return Status(
-            leads={state: counted.get(rank, 0) for state, rank in RANKS.items()},
+            leads=self._counted(LEADS),
             oldest_waiting_at=lag["waiting"],
             oldest_pending_at=lag["pending"],
             unknown_words={row["status"]: row["n"] for row in self._all(WORDS)},
@@ -75,6 +85,10 @@ class People(Base):
                 row["name"]: row["value"] for row in self._all("SELECT name, value FROM checkpoint")
             },
         )
+
+    def _counted(self, sql: str, **told: float) -> Mapping[str, int]:
+        counted = {row["rank"]: row["n"] for row in self._all(sql, told)}
+        return {state: counted.get(rank, 0) for state, rank in RANKS.items()}
 
     def failures(self, since: float | None = None) -> Iterator[Failure]:
         cursor = self._database.conn.execute(FAILURES, {"since": since or 0.0})
@@ -110,7 +124,7 @@ class People(Base):
         told = {**chosen, "now": now, "force": int(force), "deadline_at": deadline_at}
         items = f"SELECT DISTINCT item_id FROM ({SELECTABLE}) WHERE {where}"
         with self._writing() as connection:
-            leads: int = connection.execute(f"SELECT count(*) FROM ({items})", told).fetchone()[0]
+            leads: int = connection.execute(MARK.format(items=items), told).rowcount
             if refetch:
                 connection.execute(REFETCH.format(items=items), told)
             else:
@@ -119,6 +133,13 @@ class People(Base):
                 connection.execute(REFETCH.format(items=only_expired), told)
                 connection.execute(REOPEN.format(deliveries=deliveries), told)
         return leads
+
+    def still_moving(self, resynced_at: float) -> int:
+        count: int = self._all(STILL_MOVING, {"mark": resynced_at})[0][0]
+        return count
+
+    def reopened_leads(self, resynced_at: float) -> Mapping[str, int]:
+        return self._counted(REOPENED, mark=resynced_at)
 
     def resolve(self, queue_id: str, *, done: bool, now: float) -> int:
         to, reason = (

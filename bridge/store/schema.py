@@ -34,12 +34,14 @@ CREATE TABLE queue_item (
     mapped INTEGER NOT NULL DEFAULT 0,
     generation INTEGER NOT NULL DEFAULT 0,
     force INTEGER NOT NULL DEFAULT 0,
+    resync REAL,
     tracked_at REAL NOT NULL,
     resolved_at REAL,
     updated_at REAL NOT NULL,
     UNIQUE (account, queue_id)
 ) STRICT;
 CREATE INDEX queue_item_due ON queue_item (due_at) WHERE state = 'waiting';
+CREATE INDEX queue_item_resync ON queue_item (resync) WHERE resync IS NOT NULL;
 CREATE INDEX queue_item_unmapped ON queue_item (id) WHERE state = 'resolved' AND mapped = 0;
 
 CREATE TABLE delivery (

@@ -11,9 +11,9 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from bridge.settings import Settings
 from pydantic import SecretStr
 
+from bridge.settings import Settings
 from tests.bench.world import simulated
 
 ROUNDS = 3

@@ -8,10 +8,11 @@ import sys
 import time
 
 import httpx
+from httpx_aiohttp import AiohttpTransport
+
 from bridge.app import App
 from bridge.model import Track
 from bridge.settings import Settings
-from httpx_aiohttp import AiohttpTransport
 
 IN_FLIGHT = 16
 BATCH = 25

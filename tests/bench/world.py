@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bridge.settings import Http, Leadbyte, Leadsquared, Settings
 from pydantic import SecretStr
+
+from bridge.settings import Http, Leadbyte, Leadsquared, Settings
 
 
 @dataclass(frozen=True)

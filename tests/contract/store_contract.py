@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+
 from bridge.errors import Conflict
 from bridge.model import (
     Call,
@@ -28,7 +29,7 @@ AUTOMATED = Lane("async", "", "automations")
 
 
 def reply(status: str = "Approved", processed: str | None = None) -> QueueReply:
-    return QueueReply(Verdict.FINAL, status, processed, {"status": status}, '{"status": "%s"}' % status)
+    return QueueReply(Verdict.FINAL, status, processed, {"status": status}, f'{{"status": "{status}"}}')
 
 
 def mapped(email: str = "a@example.com", lane: Lane = BULK, **fields: str) -> Mapped:
@@ -381,11 +382,16 @@ class StoreContract:
         self.finish(store, State.FAILED)
         assert store.idle()
 
-    def test_what_waits_behind_a_doubt_does_not_keep_a_drain(self, store: Store) -> None:
+    def test_a_doubt_that_was_looked_at_and_what_waits_behind_it_do_not_keep_a_drain(
+        self, store: Store
+    ) -> None:
         self.bear(store, "q1", mapped("id-1", AUTOMATED, Stage="New"))
         self.claim(store, mode="async")
         store.recover(90.0)
         self.bear(store, "q2", mapped("id-1", AUTOMATED, Stage="Sold"), at=91.0)
+        assert not store.idle()
+        [doubted] = store.claim_in_doubt(92.0, 10)
+        store.postpone(call("c2", 92.0, Stage.CONFIRM), doubted, 99.0, None)
         assert store.idle()
 
     def test_checkpoints_are_kept_and_dropped(self, store: Store) -> None:

@@ -9,11 +9,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
 from bridge.errors import Busy, StoreError
 from bridge.model import BIRTHS, TRANSITIONS, State, Track
 from bridge.store import SqliteStore, open_store
 from bridge.store.lock import state_lock
-
 from tests.contract.store_contract import StoreContract, mapped
 
 

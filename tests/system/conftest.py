@@ -11,8 +11,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from bridge.simulator import World, serve
-from bridge.simulator.limits import Limits
+from bridge.model import Track
+from bridge.simulator import Limits, World, serve
+from bridge.store import open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 MAPPING = ROOT / "mappings" / "leadbyte-to-leadsquared.yaml"
@@ -250,9 +252,11 @@ class Bridge:
             finally:
                 process.kill()
 
-    def track(self, *queue_ids: str, **env: str) -> None:
-        """Enqueue, which must work."""
-        assert self("enqueue", *queue_ids, env=env).code == 0
+    def track(self, *queue_ids: str, seconds: float = 86400.0) -> None:
+        """Begin to track queueIds that expire after `seconds`, without a command."""
+        with closing(open_store(self.state)) as store:
+            now = time.time()
+            assert store.track(map(Track, queue_ids), now, now + seconds) == len(queue_ids)
 
     def drain(self, **env: str) -> Result:
         """`bridge run --drain`, which must end well."""
@@ -261,8 +265,14 @@ class Bridge:
         return result
 
     def counts(self) -> dict[str, int]:
-        """The states that any leads are in, from `bridge status --json`."""
-        return {state: n for state, n in self("status", "--json").json["leads"].items() if n}
+        """The states that any leads are in, without a command."""
+        with closing(open_store(self.state)) as store:
+            return {state: n for state, n in store.status().leads.items() if n}
+
+    def lead(self, queue_id: str) -> Any:
+        """All that is known of one lead, without a command."""
+        with closing(open_store(self.state)) as store:
+            return store.lead(queue_id)
 
     def leaks(self) -> dict[str, list[bytes]]:
         """Files that hold a planted key."""

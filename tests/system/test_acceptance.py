@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
+
 from bridge.app import App
 from bridge.model import Track
 from bridge.settings import Leadbyte, Leadsquared, Settings
 from bridge.simulator import Limits, Mix, Profile, Servers, World, populate, serve
-from pydantic import SecretStr
 
 BULK = """
 version: 1

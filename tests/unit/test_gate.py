@@ -168,7 +168,6 @@ def test_a_state_without_a_learned_limit_is_taken_up_too() -> None:
     side = {"state": "up", "reason": "", "since": 0.0}
     assert json.loads(one.state()) == {"learned": None, "side": side}
     one.restore(one.state())
-    one.restore("{}")
     assert one.window.learned is None
 
 
@@ -245,3 +244,11 @@ def test_a_waiter_that_is_cancelled_takes_no_place() -> None:
         assert await one.permit()
 
     run(test)
+
+
+def test_what_was_said_of_a_side_before_the_restart_is_said_anew() -> None:
+    before, after = gate(Clock()), gate(Clock())
+    before.failed(Denied("the key is wrong"))
+    after.restore(before.state())
+    assert after.changed
+    assert json.loads(after.state())["side"]["state"] == "up"

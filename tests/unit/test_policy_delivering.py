@@ -113,7 +113,8 @@ def test_outcomes_belong_to_the_batch_in_its_order() -> None:
 @pytest.mark.parametrize("attempts", [0, 7, 100])
 def test_where_nothing_happened_no_attempt_is_used_up(error: CallError, lane: Lane, attempts: int) -> None:
     move = failed(delivery(lane=lane, attempts=attempts), error)
-    assert (move.to, move.due_at, move.attempt) == (State.PENDING, RESUME, False)
+    due_at = RESUME if isinstance(error, Throttled) else NOW
+    assert (move.to, move.due_at, move.attempt) == (State.PENDING, due_at, False)
     assert (move.reason, move.lane) == (str(error), None)
 
 

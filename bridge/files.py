@@ -1,0 +1,90 @@
+"""Files beside the store: mapping files read, reports written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+import structlog
+
+from bridge import reports
+from bridge.errors import MappingError, StoreError
+from bridge.mapping import MappingFile, load
+
+log = structlog.get_logger()
+
+
+class MappingDirectory:
+    """The mapping files of a directory: `.yaml` and `.yml`, in the order of their names."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._seen: object = None
+        self._good: Sequence[MappingFile] = ()
+
+    def read(self) -> Sequence[MappingFile]:
+        """All of them, checked. Raises MappingError with all problems of all files."""
+        try:
+            self._seen = self._signature()
+            texts = {str(path): path.read_text("utf-8", "surrogateescape") for path in self._paths()}
+        except OSError as error:
+            place = error.filename or self._directory
+            raise MappingError(
+                [f"{place}: {error.strerror}; set BRIDGE_MAPPINGS_DIR to the directory of the mapping files"]
+            ) from None
+        self._good = load(texts)
+        return self._good
+
+    def current(self) -> Sequence[MappingFile]:
+        """As the files are now. Where they have become wrong, that is logged once and the last good ones stay."""
+        try:
+            if self._signature() != self._seen:
+                self.read()
+                log.info("mapping files read anew", files=len(self._good))
+        except (OSError, MappingError) as error:
+            log.warning("mapping files are wrong; the earlier ones stay in force", problems=str(error))
+        return self._good
+
+    def _paths(self) -> list[Path]:
+        return sorted(path for path in self._directory.iterdir() if path.suffix in {".yaml", ".yml"})
+
+    def _signature(self) -> object:
+        stats = [(path, path.stat()) for path in self._paths()]
+        return [(path, stat.st_mtime_ns, stat.st_size) for path, stat in stats]
+
+
+REPORTS = {"json": reports.write_json, "csv": reports.write_csv, "html": reports.write_html}
+
+
+def write_reports(made: Callable[[], reports.Report], directory: Path, now: float) -> None:
+    """Write a fresh report in each format, as `latest` and as the one of the day (UTC).
+
+    Raises StoreError where the directory cannot be written.
+    """
+    today = datetime.fromtimestamp(now, UTC).date().isoformat()
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for ending, write in REPORTS.items():
+            latest = directory / f"latest.{ending}"
+            with private_file(latest) as out:
+                write(made(), out)
+            shutil.copy2(latest, directory / f"{today}.{ending}")
+    except OSError as error:
+        raise StoreError(
+            f"{directory}: {error.strerror}; make the directory writable for the user that runs the bridge"
+        ) from None
+
+
+@contextmanager
+def private_file(path: Path) -> Iterator[TextIO]:
+    """A text file of mode 0600 that takes the place of `path` once it is written whole."""
+    partial = path.with_name(f".{path.name}.part")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
+        yield out
+    partial.replace(path)

@@ -1,0 +1,170 @@
+"""README.md says what the code does: settings, commands, exit codes, states, advice, promises, links."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.main import get_command
+
+from bridge import errors
+from bridge.cli import cli
+from bridge.mapping import load, run_tests
+from bridge.model import LEAD_STATES
+from bridge.reports import hints
+from bridge.settings import reference
+from bridge.simulator.__main__ import parse
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = ["README.md", "CHANGELOG.md", "bridge/README.md", "deploy/README.md"]
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+EVERYWHERE = {"--help"}
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table whose first heading this is."""
+    _, _, rest = README.partition(f"| {heading} |")
+    body = rest.partition("\n")[2].partition("\n")[2].partition("\n\n")[0]
+    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in body.splitlines()]
+    assert cells, f"there is no table that begins with {heading!r}"
+    return [[cell.strip().replace("\\|", "|") for cell in row] for row in cells]
+
+
+def commands() -> dict[str, set[str]]:
+    """Each command with its options."""
+    group: Any = get_command(cli)
+    assert isinstance(cli, typer.Typer)
+    return {
+        name: {option for each in command.params for option in each.opts if option.startswith("-")}
+        for name, command in group.commands.items()
+    }
+
+
+def code() -> list[str]:
+    """Every piece of code on the page: indented lines, and what stands between backticks in the text."""
+    lines = [line for line in README.splitlines() if line.startswith("    ")]
+    return lines + re.findall(r"`([^`\n]+)`", README.replace("\\|", "|"))
+
+
+def test_every_setting_is_there_with_its_default_and_meaning() -> None:
+    wanted = [[f"`{name}`", f"`{default}`" if default else "", what] for name, default, what in reference()]
+    assert rows("setting | default") == wanted
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    named = set(re.findall(r"\bBRIDGE_[A-Z]\w*", README))
+    assert named <= {name for name, _, _ in reference()}
+
+
+def test_every_command_is_there_with_its_options() -> None:
+    told = {}
+    for cell, _ in rows("command"):
+        name = cell.strip("`").split()[1]
+        told[name] = set(OPTION.findall(cell)) - EVERYWHERE
+    assert told == commands()
+
+
+def test_every_command_line_uses_options_that_exist() -> None:
+    known = commands()
+    known["simulate"] |= set(OPTION.findall(simulator_help()))
+    found = [line for line in code() if re.search(r"(?:^|\s)bridge [a-z]+", line)]
+    assert len(found) > 30
+    for line in found:
+        name = re.search(r"(?:^|\s)bridge ([a-z]+)(.*)", line)
+        assert name is not None
+        if name[1] not in known:
+            assert name[1] == "leadbyte", line
+            continue
+        assert set(OPTION.findall(name[2])) <= known[name[1]] | EVERYWHERE, line
+
+
+def simulator_help() -> str:
+    told = io.StringIO()
+    with pytest.raises(SystemExit), contextlib.redirect_stdout(told):
+        parse(["--help"])
+    return told.getvalue()
+
+
+def test_exit_codes() -> None:
+    raised = {
+        one.exit_code for one in vars(errors).values() if isinstance(one, type) and hasattr(one, "exit_code")
+    }
+    assert {int(code) for code, _ in rows("exit code")} == raised | {0}
+
+
+def test_states_are_all_there_in_the_order_that_counts() -> None:
+    assert tuple(name.strip("`") for name, _ in rows("state")) == LEAD_STATES
+
+
+def test_advice_is_that_of_the_report() -> None:
+    given = {}
+    for example, advice in rows("the reason says, for example"):
+        where, _, reason = example.rpartition("* ") if example.startswith("*") else ("", "", example)
+        state = where.strip("*:") if where.strip("*:") in hints.BY_STATE else "failed"
+        stage = "map" if "stage map" in where else "push"
+        assert hints.hint(state, stage, "" if example == "*anything else*" else reason) == advice
+        given[advice] = reason
+    known = {advice for _, advice in hints.FAMILIES} | set(hints.BY_STATE.values())
+    assert set(given) == known | {hints.MAPPING, hints.OTHER}
+
+
+def test_the_mapping_example_loads_and_passes_its_tests() -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (mapping,) = load({"README.yaml": example})
+    assert mapping.tests
+    assert run_tests(mapping) == []
+
+
+def test_every_promise_names_a_test_that_exists() -> None:
+    promised = rows("promise")
+    assert len(promised) > 15
+    known = node_ids()
+    for promise, cell in promised:
+        assert cell.strip("`") in known, promise
+
+
+def node_ids() -> set[str]:
+    """The node id of every test function, those that a class has from its base included."""
+    found: set[str] = set()
+    classes: dict[str, tuple[str, list[str], list[str]]] = {}
+    for path in (ROOT / "tests").rglob("*.py"):
+        place = path.relative_to(ROOT).as_posix()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
+                classes[node.name] = (place, bases, functions(node.body))
+            else:
+                found |= {f"{place}::{name}" for name in functions([node])}
+    for name, (place, bases, own) in classes.items():
+        inherited = [one for base in bases for one in classes.get(base, ("", [], []))[2]]
+        found |= {f"{place}::{name}::{test}" for test in (*own, *inherited)}
+    return found
+
+
+def functions(body: list[ast.stmt]) -> list[str]:
+    return [node.name for node in body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_point_to_what_exists(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (ROOT / page).parent / path if path else ROOT / page
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in anchors(linked.read_text(encoding="utf-8")), target
+
+
+def anchors(text: str) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}
