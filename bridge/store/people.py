@@ -24,8 +24,12 @@ min(
          WHEN i.mapped = 0 THEN {RANKS["pending"]} ELSE {RANKS["superseded"]} END
 )
 """
-LEADS = f"SELECT {LEAD_RANK} AS rank, count(*) AS n FROM queue_item i GROUP BY rank"
-REOPENED = f"SELECT {LEAD_RANK} AS rank, count(*) AS n FROM queue_item i WHERE i.resync = :mark GROUP BY rank"
+# Sums over a subquery that LIMIT keeps apart: one pass, without the sorter that GROUP BY would fill with every lead.
+COUNTS = ", ".join(f"sum(rank = {rank}) AS {state}" for state, rank in RANKS.items())
+LEADS = f"SELECT {COUNTS} FROM (SELECT {LEAD_RANK} AS rank FROM queue_item i LIMIT -1)"
+REOPENED = (
+    f"SELECT {COUNTS} FROM (SELECT {LEAD_RANK} AS rank FROM queue_item i WHERE i.resync = :mark LIMIT -1)"
+)
 STILL_MOVING = """
 SELECT count(*) FROM queue_item i WHERE i.resync = :mark AND (
     i.state = 'waiting' OR (i.state = 'resolved' AND i.mapped = 0)
@@ -87,8 +91,8 @@ class People(Base):
         )
 
     def _counted(self, sql: str, **told: float) -> Mapping[str, int]:
-        counted = {row["rank"]: row["n"] for row in self._all(sql, told)}
-        return {state: counted.get(rank, 0) for state, rank in RANKS.items()}
+        counted = self._all(sql, told)[0]
+        return {state: counted[state] or 0 for state in RANKS}
 
     def failures(self, since: float | None = None) -> Iterator[Failure]:
         cursor = self._database.conn.execute(FAILURES, {"since": since or 0.0})

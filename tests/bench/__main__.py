@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from itertools import count, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def memory() -> bool:
             source = Path(directory) / "ids.jsonl"
             others = (f"{n:08x}-00000000-00000000-0000-00000000" for n in count())
             with source.open("w") as out:
-                for queue_id in (*there.queue_ids, *islice(others, leads - FEW)):
+                for queue_id in chain(there.queue_ids, islice(others, leads - FEW)):
                     out.write(json.dumps({"queueId": queue_id}) + "\n")
             peaks[leads] = measured("memory", settings, source=str(source))
             print_line(f"  peak memory with {leads} tracked leads: {peaks[leads] / 1024:.1f} MiB")
