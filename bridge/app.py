@@ -125,22 +125,18 @@ class App:
         directory = MappingDirectory(self.settings.mappings_dir)
         mappings = directory.read()
         async_needed = any(mapping.mode == "async" for mapping in mappings)
-        desk = Desk()
-        try:
-            with state_lock(self.settings.state_dir), self.store() as store:
-                self.settings.require(leadbyte=True, leadsquared=True, async_needed=async_needed)
-                self.inbox.mkdir(mode=0o700, exist_ok=True)
-                store.recover(self.clock())
-                async with (
-                    self.source() as source,
-                    self.sink(async_needed=async_needed) as sink,
-                ):
-                    machine = self._machine(store, desk, source, sink, directory.current)
-                    async with self._listening(machine) if listen else nullcontext():
-                        yield Service(machine)
-                desk.close()
-        finally:
-            desk.close()
+        with state_lock(self.settings.state_dir), self.store() as store:
+            self.settings.require(leadbyte=True, leadsquared=True, async_needed=async_needed)
+            self.inbox.mkdir(mode=0o700, exist_ok=True)
+            store.recover(self.clock())
+            store.never_wait()
+            async with (
+                self.source() as source,
+                self.sink(async_needed=async_needed) as sink,
+            ):
+                machine = self._machine(store, source, sink, directory.current)
+                async with self._listening(machine) if listen else nullcontext():
+                    yield Service(machine)
 
     @asynccontextmanager
     async def _listening(self, machine: Machine) -> AsyncIterator[None]:
@@ -166,13 +162,13 @@ class App:
     def _machine(
         self,
         store: Store,
-        desk: Desk,
         source: LeadByteSource,
         sink: LeadSquaredSink,
         mappings: Callable[[], Sequence[MappingFile]],
     ) -> Machine:
+        desk = Desk()
         poll_gate, bulk_gate, async_gate = self._gates(store)
-        inbox = InboxStage(store, desk, self.inbox, self.deadline(), self.clock)
+        inbox = InboxStage(self.store, self.inbox, self.deadline(), self.clock)
         stages: list[Stage] = [
             inbox,
             self._poll_stage(store, desk, source, poll_gate),

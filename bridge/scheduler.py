@@ -85,7 +85,7 @@ class Service:
 
     async def _dry(self) -> bool:
         machine = self.machine
-        return await machine.desk(machine.store.idle) and await machine.inbox.empty()
+        return await machine.desk(machine.store.idle) and machine.inbox.empty()
 
     def _look_for_trouble(self, *, hopeless: bool) -> None:
         for stage in self.machine.stages:

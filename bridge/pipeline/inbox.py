@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import structlog
@@ -11,7 +13,6 @@ import structlog
 from bridge.intake import BadLine, read_tracks
 from bridge.model import Track
 from bridge.pipeline.crew import Crew
-from bridge.pipeline.desk import Desk
 from bridge.ports import Store
 
 log = structlog.get_logger()
@@ -25,13 +26,18 @@ class InboxStage:
     """Takes each settled file: its good lines are tracked, then the file goes.
 
     A file with bad lines moves to `refused/`, beside a `.refused` file that names each bad line and why. Hidden files,
-    names ending in `.part` or `.tmp`, links and directories are left alone. Taking a file twice is harmless.
+    names ending in `.part` or `.tmp`, links and directories are left alone. Taking a file twice is harmless. Files may
+    be long, so each is taken on a thread, with a store opened for it.
     """
 
     def __init__(
-        self, store: Store, desk: Desk, inbox: Path, deadline: float, clock: Callable[[], float]
+        self,
+        open_store: Callable[[], AbstractContextManager[Store]],
+        inbox: Path,
+        deadline: float,
+        clock: Callable[[], float],
     ) -> None:
-        self._store, self._desk, self._inbox = store, desk, inbox
+        self._open_store, self._inbox = open_store, inbox
         self._deadline, self._clock = deadline, clock
         self._left_alone: set[Path] = set()
         self.crew = Crew("inbox", 1, self._step)
@@ -40,15 +46,15 @@ class InboxStage:
         """Finish the file in hand."""
         await self.crew.stop(grace)
 
-    async def empty(self) -> bool:
+    def empty(self) -> bool:
         """Whether no file waits to be taken. One that cannot be read is told once, and then left alone."""
-        return not await self._desk(self._candidates)
+        return not self._candidates()
 
     async def _step(self) -> bool:
-        for path in await self._desk(self._candidates):
+        for path in self._candidates():
             try:
                 if self._clock() - path.lstat().st_mtime >= SETTLED_SECONDS:
-                    await self._desk(self._take, path)
+                    await asyncio.to_thread(self._take, path)
             except OSError as error:
                 self._left_alone.add(path)
                 log.warning("inbox file cannot be taken", file=path.name, reason=error.strerror)
@@ -63,8 +69,8 @@ class InboxStage:
     def _take(self, path: Path) -> None:
         bad: list[BadLine] = []
         now = self._clock()
-        with path.open("rb") as stream:
-            new = self._store.track(_good(read_tracks(stream, path.name), bad), now, now + self._deadline)
+        with path.open("rb") as stream, self._open_store() as store:
+            new = store.track(_good(read_tracks(stream, path.name), bad), now, now + self._deadline)
         log.info("inbox file taken", new=new, refused=len(bad))
         if bad:
             _set_aside(path, bad)

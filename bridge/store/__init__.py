@@ -18,6 +18,10 @@ FILE = "bridge.db"
 class SqliteStore(Items, Births, Deliveries, Life, People):
     """`bridge.ports.Store` on one SQLite file. One connection, to be used by one thread at a time."""
 
+    def never_wait(self) -> None:
+        """Raise Busy at once where another program holds the database, for a caller that waits by itself."""
+        self._database.conn.execute("PRAGMA busy_timeout = 0")
+
     def close(self) -> None:
         """Let go of the file."""
         self._database.conn.close()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from bridge.store.database import translated, writing
 
 TARGET = "leadsquared"
 LEASE_SECONDS = 600.0
+AGREED = "SELECT identity, fields FROM agreed WHERE account = ? AND target = ? AND identity IN ({identities})"
 AGREE = """
-INSERT INTO agreed (account, target, identity, fields, updated_at) VALUES (?, ?, ?, ?, ?)
+INSERT INTO agreed (account, target, identity, fields, updated_at) VALUES {rows}
 ON CONFLICT DO UPDATE SET fields = excluded.fields, updated_at = excluded.updated_at
 """
 Row = sqlite3.Row
@@ -40,23 +42,24 @@ class Base:
             rows: list[Row] = self._database.conn.execute(sql, parameters).fetchall()
             return rows
 
-    def _agreed(self, connection: sqlite3.Connection, identity: str) -> Agreed:
-        row = connection.execute(
-            "SELECT fields FROM agreed WHERE account = ? AND target = ? AND identity = ?",
-            (self._account, TARGET, identity),
-        ).fetchone()
-        return read_agreed(row["fields"]) if row else {}
+    def _agreed(self, connection: sqlite3.Connection, identities: Sequence[str]) -> dict[str, Agreed]:
+        sql = AGREED.format(identities=", ".join("?" * len(identities)))
+        rows = connection.execute(sql, (self._account, TARGET, *identities))
+        return {row["identity"]: read_agreed(row["fields"]) for row in rows}
 
-    def _keep_agreed(self, connection: sqlite3.Connection, identity: str, agreed: Agreed, now: float) -> None:
-        fields = {name: (digest, stamp.at, stamp.arrival) for name, (digest, stamp) in agreed.items()}
-        connection.execute(AGREE, (self._account, TARGET, identity, dumped(fields), now))
+    def _keep_agreed(self, connection: sqlite3.Connection, agreed: Mapping[str, Agreed], now: float) -> None:
+        if agreed:
+            rows = [(self._account, TARGET, one, _written(agreed[one]), now) for one in agreed]
+            connection.execute(AGREE.format(rows=marks(len(rows), 5)), list(chain.from_iterable(rows)))
 
-    def _doubt(self, connection: sqlite3.Connection, identity: str, names: Iterable[str], now: float) -> None:
-        """These values may have changed on the other side: nothing equals them until the next is agreed."""
-        agreed = self._agreed(connection, identity)
-        doubted = {name: ("", agreed[name][1]) for name in names if name in agreed}
-        if doubted:
-            self._keep_agreed(connection, identity, {**agreed, **doubted}, now)
+    def _doubt(self, connection: sqlite3.Connection, names: Mapping[str, Iterable[str]], now: float) -> None:
+        """These fields, by identity, may have changed on the other side: nothing equals them until agreed anew."""
+        doubted = {}
+        for identity, agreed in self._agreed(connection, list(names)).items():
+            lost = {name: ("", agreed[name][1]) for name in names[identity] if name in agreed}
+            if lost:
+                doubted[identity] = {**agreed, **lost}
+        self._keep_agreed(connection, doubted, now)
 
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -73,9 +76,25 @@ def loaded(text: str) -> Json:
     return _decoder.decode(text)
 
 
+def marks(rows: int, width: int) -> str:
+    """The placeholders of so many rows after VALUES. One statement for many rows keeps the store's thread short."""
+    row = f"({', '.join('?' * width)})"
+    return ", ".join([row] * rows)
+
+
+def rows_named(*names: str) -> str:
+    """What follows FROM for rows whose columns have these names; `{rows}` in it is still to be filled with `marks`."""
+    columns = ", ".join(f"column{n} AS {name}" for n, name in enumerate(names, 1))
+    return f"(SELECT {columns} FROM (VALUES {{rows}}))"
+
+
 def read_agreed(text: str) -> Agreed:
     """The column `fields` of the table `agreed`."""
     return {name: (digest, Stamp(at, arrival)) for name, (digest, at, arrival) in loaded(text).items()}
+
+
+def _written(agreed: Agreed) -> str:
+    return dumped({name: (digest, stamp.at, stamp.arrival) for name, (digest, stamp) in agreed.items()})
 
 
 def resolved_item(row: Row) -> ResolvedItem:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from bridge.model import Mapped, ResolvedItem, Stage, Stamp, State, identity
 from bridge.policy.merging import Meeting, Open, Stamped, meet
 from bridge.ports import Birth, Reopened
-from bridge.store.base import Base, dumped, older_than, resolved_item, stamped
+from bridge.store.base import Base, Row, dumped, marks, older_than, resolved_item, stamped
 
 UNMAPPED = """
 SELECT id AS item_id, queue_id, reply, resolved_at, context, generation, force AS item_force
@@ -20,10 +20,12 @@ FROM delivery d JOIN queue_item i ON i.id = d.item_id
 WHERE d.state = 'pending' AND d.stale = 1 ORDER BY d.id LIMIT ?
 """
 OPEN = """
-SELECT id, item_id, mapping, state, stale, fields, older, as_of FROM delivery
-WHERE identity = ? AND state IN ('pending', 'failed', 'unprocessed') AND account = ?
+SELECT identity, id, item_id, mapping, state, stale, fields, older, as_of FROM delivery
+WHERE state IN ('pending', 'failed', 'unprocessed') AND account = ? AND identity IN ({identities})
 """
-ITSELF = "SELECT id, item_id, mapping, state, stale, fields, older, as_of FROM delivery WHERE id = ?"
+ITSELF = (
+    "SELECT identity, id, item_id, mapping, state, stale, fields, older, as_of FROM delivery WHERE id = ?"
+)
 SAME_LEAD = """
 UPDATE delivery SET state = 'superseded', reason = 'a newer result of the same lead', updated_at = ?
 WHERE item_id = ? AND mapping = ? AND state IN ('failed', 'unprocessed')
@@ -35,8 +37,9 @@ WHERE id = ? AND state IN ('pending', 'failed', 'unprocessed')
 INSERT = """
 INSERT INTO delivery (account, item_id, mapping, state, stage, reason, as_of, force, due_at, created_at, updated_at,
     identity, lookup, lane, keys, fields, older)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES {rows}
 """
+WIDTH = 17
 REPLACE = """
 UPDATE delivery SET stale = 0, due_at = ?, updated_at = ?, reason = NULL, as_of = ?, attempts = 0,
     identity = ?, lookup = ?, lane = ?, keys = ?, fields = ?, older = ?
@@ -61,8 +64,8 @@ class Births(Base):
     def record_mapped(self, items: Sequence[ResolvedItem], births: Sequence[Birth], now: float) -> None:
         again = {item.id for item in items if item.generation}
         with self._writing() as connection:
-            for birth in births:
-                self._bear(connection, birth, now, again=birth.item_id in again)
+            for group in _without_meetings(births):
+                self._bear(connection, group, now, again)
             connection.executemany(
                 "UPDATE queue_item SET mapped = 1, force = 0 WHERE id = ? AND generation = ? AND state = 'resolved'",
                 [(item.id, item.generation) for item in items],
@@ -72,30 +75,34 @@ class Births(Base):
         with self._writing() as connection:
             if birth.mapped is None:
                 _supersede(connection, [reopened.delivery_id], "mapped anew", now)
-                self._bear(connection, birth, now, again=False)
+                self._bear(connection, [birth], now, set())
             else:
                 self._replace(connection, reopened.delivery_id, birth, birth.mapped, now)
 
-    def _bear(self, connection: sqlite3.Connection, birth: Birth, now: float, *, again: bool) -> None:
-        if birth.mapped is None:
-            _supersede_earlier(connection, birth, now, again=again)
-            nothing = (None, None, None, "[]", "{}", "{}")
-            self._insert(connection, birth, birth.state, birth.reason, nothing, now)
-            return
-        met = self._meet(connection, birth, birth.mapped)
-        _supersede(connection, met.supersedes, REPLACED, now)
-        _supersede_earlier(connection, birth, now, again=again)
-        values = _values(birth.mapped, met.fields, Stamp(birth.at, birth.item_id))
-        if met.beaten_by is None:
-            self._insert(connection, birth, State.PENDING, None, values, now)
-        else:
-            _take_over(connection, met, now)
-            self._insert(connection, birth, State.SUPERSEDED, BEATEN, values, now)
+    def _bear(
+        self, connection: sqlite3.Connection, births: Sequence[Birth], now: float, again: Container[int]
+    ) -> None:
+        """`again`: the items that have been mapped before."""
+        open_ = self._open(connection, [birth.mapped.identity for birth in births if birth.mapped])
+        rows: list[object] = []
+        for birth in births:
+            met = _met(birth, birth.mapped, open_.get(birth.mapped.identity, ())) if birth.mapped else None
+            _supersede(connection, met.supersedes if met else (), REPLACED, now)
+            if birth.item_id in again:
+                connection.execute(SAME_LEAD, (now, birth.item_id, birth.mapping))
+            if met and met.beaten_by is not None:
+                _take_over(connection, met, now)
+            rows += self._born(birth, met, now)
+        connection.execute(INSERT.format(rows=marks(len(births), WIDTH)), rows)
 
     def _replace(
         self, connection: sqlite3.Connection, delivery_id: int, birth: Birth, mapped: Mapped, now: float
     ) -> None:
-        met = self._meet(connection, birth, mapped, delivery_id)
+        rows = self._open(connection, [mapped.identity]).get(mapped.identity, [])
+        if delivery_id not in {row["id"] for row in rows}:
+            # Mapped to another identity now; it still gives what it had taken over.
+            rows += connection.execute(ITSELF, (delivery_id,)).fetchall()
+        met = _met(birth, mapped, rows)
         _supersede(connection, [one for one in met.supersedes if one != delivery_id], REPLACED, now)
         if met.beaten_by is not None:
             _take_over(connection, met, now)
@@ -104,43 +111,42 @@ class Births(Base):
         values = _values(mapped, met.fields, Stamp(birth.at, birth.item_id))
         connection.execute(REPLACE, (now, now, birth.at, *values, delivery_id))
 
-    def _meet(
-        self, connection: sqlite3.Connection, birth: Birth, mapped: Mapped, itself: int | None = None
-    ) -> Meeting:
-        """`itself`: the row that is mapped anew, which gives what it had taken over from others."""
-        stamp = Stamp(birth.at, birth.item_id)
-        new = {name: (value, stamp) for name, value in mapped.fields.items()}
-        rows = connection.execute(OPEN, (mapped.identity, self._account)).fetchall()
-        if itself is not None and itself not in {row["id"] for row in rows}:
-            rows += connection.execute(ITSELF, (itself,)).fetchall()
-        return meet(new, [_open(row, birth) for row in rows if row["fields"] != "{}"])
+    def _open(self, connection: sqlite3.Connection, identities: Sequence[str]) -> dict[str, list[Row]]:
+        sql = OPEN.format(identities=", ".join("?" * len(identities)))
+        found: dict[str, list[Row]] = {}
+        for row in connection.execute(sql, (self._account, *identities)):
+            found.setdefault(row["identity"], []).append(row)
+        return found
 
-    def _insert(
-        self,
-        connection: sqlite3.Connection,
-        birth: Birth,
-        state: State,
-        reason: str | None,
-        values: tuple[object, ...],
-        now: float,
-    ) -> None:
-        connection.execute(
-            INSERT,
-            (
-                self._account,
-                birth.item_id,
-                birth.mapping,
-                state,
-                Stage.MAP,
-                reason,
-                birth.at,
-                birth.force,
-                now,
-                now,
-                now,
-                *values,
-            ),
-        )
+    def _born(self, birth: Birth, met: Meeting | None, now: float) -> tuple[object, ...]:
+        state, reason = birth.state, birth.reason
+        values: tuple[object, ...] = (None, None, None, "[]", "{}", "{}")
+        if met and birth.mapped:
+            beaten = met.beaten_by is not None
+            state, reason = (State.SUPERSEDED, BEATEN) if beaten else (State.PENDING, None)
+            values = _values(birth.mapped, met.fields, Stamp(birth.at, birth.item_id))
+        told = (birth.item_id, birth.mapping, state, Stage.MAP, reason, birth.at, int(birth.force))
+        return (self._account, *told, now, now, now, *values)
+
+
+def _without_meetings(births: Iterable[Birth]) -> Iterator[Sequence[Birth]]:
+    """The births in groups in which no identity comes twice, so that each finds what those before it left."""
+    group: list[Birth] = []
+    seen: set[str] = set()
+    for birth in births:
+        if birth.mapped and birth.mapped.identity in seen:
+            yield group
+            group, seen = [], set()
+        group.append(birth)
+        seen |= {birth.mapped.identity} if birth.mapped else set()
+    if group:
+        yield group
+
+
+def _met(birth: Birth, mapped: Mapped, rows: Iterable[Row]) -> Meeting:
+    stamp = Stamp(birth.at, birth.item_id)
+    new = {name: (value, stamp) for name, value in mapped.fields.items()}
+    return meet(new, [_open(row, birth) for row in rows if row["fields"] != "{}"])
 
 
 def _open(row: sqlite3.Row, birth: Birth) -> Open:
@@ -154,12 +160,6 @@ def _open(row: sqlite3.Row, birth: Birth) -> Open:
 
 def _supersede(connection: sqlite3.Connection, ids: Sequence[int], reason: str, now: float) -> None:
     connection.executemany(SUPERSEDE, [(reason, now, delivery_id) for delivery_id in ids])
-
-
-def _supersede_earlier(connection: sqlite3.Connection, birth: Birth, now: float, *, again: bool) -> None:
-    """What an earlier result of the same lead left failed, whatever identity it had."""
-    if again:
-        connection.execute(SAME_LEAD, (now, birth.item_id, birth.mapping))
 
 
 def _take_over(connection: sqlite3.Connection, met: Meeting, now: float) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import chain
 
 from bridge.errors import Conflict
 from bridge.model import Call, Delivery, Lane, Move, Stage, State, identity
 from bridge.policy.merging import Stamped, agree, settle
-from bridge.store.base import LEASE_SECONDS, Base, Row, loaded, read_agreed, stamped
+from bridge.store.base import LEASE_SECONDS, Base, Row, loaded, marks, read_agreed, rows_named, stamped
 
 LANES = """
 WITH RECURSIVE lanes (lane) AS (
@@ -39,18 +40,20 @@ ORDER BY d.due_at, d.id LIMIT ?
 """
 CLAIM = """
 UPDATE delivery SET state = 'sending', call_id = ?, sent_at = ?, stage = 'push', updated_at = ?
-WHERE id = ? AND state = 'pending'
+WHERE state = 'pending' AND id IN ({ids})
 """
 CLOSE = "UPDATE delivery SET state = ?, reason = ?, updated_at = ? WHERE id = ? AND state = 'pending'"
-RECORD = """
-UPDATE delivery SET state = ?, stage = ?, due_at = ?, reason = ?, attempts = attempts + ?, updated_at = ?,
-    lane = coalesce(?, lane), lookup = coalesce(?, lookup), request_id = ?, leased = 0,
-    force = CASE WHEN ?1 = 'synced' THEN 0 ELSE force END
-WHERE id = ? AND state = ?
+MOVED = ("id", "old", "new", "stage", "due_at", "reason", "attempt", "lane", "lookup", "request_id")
+RECORD = f"""
+UPDATE delivery SET state = moved.new, stage = moved.stage, due_at = moved.due_at, reason = moved.reason,
+    attempts = attempts + moved.attempt, updated_at = ?, lane = coalesce(moved.lane, delivery.lane),
+    lookup = coalesce(moved.lookup, delivery.lookup), request_id = moved.request_id, leased = 0,
+    force = CASE WHEN moved.new = 'synced' THEN 0 ELSE force END
+FROM {rows_named(*MOVED)} AS moved WHERE delivery.id = moved.id AND delivery.state = moved.old
 """
 ATTEMPT = """
 INSERT INTO attempt (account, delivery_id, call_id, stage, host, started_at, answered_at, state, result, reason)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES {rows}
 """
 DUE = "SELECT 1 FROM delivery WHERE state = :state AND due_at <= :now LIMIT 1"
 AWAITED = """
@@ -74,22 +77,23 @@ class Deliveries(Base):
         for lane in self._lanes(mode, now, size, linger):
             with self._writing() as connection:
                 batch = self._take(connection, lane, now, size)
-                connection.executemany(CLAIM, [(call_id, now, now, delivery.id) for delivery in batch])
+                ids = [delivery.id for delivery in batch]
+                sql = CLAIM.format(ids=", ".join("?" * len(ids)))
+                connection.execute(sql, (call_id, now, now, *ids))
             if batch:
                 return batch
         return []
 
     def record(self, call: Call, moves: Sequence[Move], now: float) -> None:
         with self._writing() as connection:
-            rows = [_moved(call, move, now) for move in moves]
-            if connection.executemany(RECORD, rows).rowcount != len(moves):
+            rows = [_moved(call, move) for move in moves]
+            sql = RECORD.format(rows=marks(len(rows), len(MOVED)))
+            if connection.execute(sql, (now, *chain.from_iterable(rows))).rowcount != len(moves):
                 raise Conflict("a delivery is no longer in the state that it was read in")
-            self._attempts(connection, call, ((m.delivery.id, m.to, m.reason) for m in moves))
-            for move in moves:
-                if move.to is State.SYNCED:
-                    self._agree(connection, move.delivery, now)
-                elif move.attempt or (move.to is State.FAILED and move.delivery.state is not State.SENDING):
-                    self._doubt(connection, move.delivery.identity, move.delivery.fields, now)
+            self._attempts(connection, call, [(m.delivery.id, m.to, m.reason) for m in moves])
+            self._agree(connection, [m.delivery for m in moves if m.to is State.SYNCED], now)
+            lost = [m.delivery for m in moves if _maybe_applied(m)]
+            self._doubt(connection, {delivery.identity: delivery.fields for delivery in lost}, now)
 
     def claim_submitted(self, now: float, limit: int) -> Sequence[Delivery]:
         return self._await(State.SUBMITTED, now, limit)
@@ -125,17 +129,16 @@ class Deliveries(Base):
         return batch
 
     def _attempts(
-        self, connection: sqlite3.Connection, call: Call, rows: Iterable[tuple[int, str, str | None]]
+        self, connection: sqlite3.Connection, call: Call, ended: Sequence[tuple[int, str, str | None]]
     ) -> None:
         told = (call.id, call.stage, call.host, call.started_at, call.answered_at)
-        connection.executemany(
-            ATTEMPT,
-            [(self._account, id_, *told, state, call.result, reason) for id_, state, reason in rows],
-        )
+        rows = [(self._account, id_, *told, state, call.result, reason) for id_, state, reason in ended]
+        connection.execute(ATTEMPT.format(rows=marks(len(rows), 10)), list(chain.from_iterable(rows)))
 
-    def _agree(self, connection: sqlite3.Connection, delivery: Delivery, now: float) -> None:
-        agreed = self._agreed(connection, delivery.identity)
-        self._keep_agreed(connection, delivery.identity, agree(agreed, delivery.fields, delivery.stamps), now)
+    def _agree(self, connection: sqlite3.Connection, applied: Sequence[Delivery], now: float) -> None:
+        before = self._agreed(connection, [delivery.identity for delivery in applied])
+        agreed = {d.identity: agree(before.get(d.identity, {}), d.fields, d.stamps) for d in applied}
+        self._keep_agreed(connection, agreed, now)
 
     def _settled(self, connection: sqlite3.Connection, row: Row, now: float) -> Delivery | None:
         """The delivery as it is to be sent; None where nothing of it is: then it is closed."""
@@ -150,7 +153,7 @@ class Deliveries(Base):
         delivery = _delivery(row, {name: fields[name] for name in settled.fields})
         if settled.equal:
             connection.execute(CLOSE, (State.SKIPPED, EQUAL, now, row["id"]))
-            self._agree(connection, delivery, now)
+            self._agree(connection, [delivery], now)
             return None
         return delivery
 
@@ -163,12 +166,19 @@ class Deliveries(Base):
             return [_delivery(row, stamped(row)) for row in rows]
 
 
-def _moved(call: Call, move: Move, now: float) -> tuple[object, ...]:
+def _moved(call: Call, move: Move) -> tuple[object, ...]:
     delivery, lane = move.delivery, move.lane
     lookup = lane and identity(_key(lane, delivery), delivery.fields[_key(lane, delivery)])
     stage = Stage.CONFIRM if delivery.state is not State.SENDING else call.stage
-    told = (move.to, stage, move.due_at, move.reason, move.attempt, now, lane and str(lane), lookup)
-    return (*told, move.request_id or delivery.request_id, delivery.id, delivery.state)
+    told = (stage, move.due_at, move.reason, int(move.attempt), lane and str(lane), lookup)
+    return (delivery.id, delivery.state, move.to, *told, move.request_id or delivery.request_id)
+
+
+def _maybe_applied(move: Move) -> bool:
+    """Whether the other side may have applied this send although nothing says so."""
+    if move.to is State.SYNCED:
+        return False
+    return move.attempt or (move.to is State.FAILED and move.delivery.state is not State.SENDING)
 
 
 def _key(lane: Lane, delivery: Delivery) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 from bridge.model import PollRecord, Track, WaitingItem
-from bridge.store.base import LEASE_SECONDS, Base, dumped
+from bridge.store.base import LEASE_SECONDS, Base, dumped, marks, rows_named
 
 CHUNK = 1000
 
@@ -20,11 +20,13 @@ UPDATE queue_item SET leased = 1, due_at = :until WHERE id IN (
     SELECT id FROM queue_item WHERE state = 'waiting' AND due_at <= :now ORDER BY due_at LIMIT :limit
 ) RETURNING id, queue_id, polls, deadline_at
 """
-RECORD = """
-UPDATE queue_item SET state = ?, due_at = ?, reason = ?, polls = polls + 1, leased = 0, updated_at = ?,
-    status = coalesce(?, status), processed = coalesce(?, processed), reply = coalesce(?, reply),
-    resolved_at = CASE WHEN ?1 = 'resolved' THEN ?4 ELSE resolved_at END
-WHERE id = ? AND state = 'waiting'
+POLLED = ("id", "state", "due_at", "reason", "status", "processed", "reply")
+RECORD = f"""
+UPDATE queue_item SET state = polled.state, due_at = polled.due_at, reason = polled.reason, polls = polls + 1,
+    leased = 0, updated_at = ?, status = coalesce(polled.status, queue_item.status),
+    processed = coalesce(polled.processed, queue_item.processed), reply = coalesce(polled.reply, queue_item.reply),
+    resolved_at = CASE WHEN polled.state = 'resolved' THEN ? ELSE resolved_at END
+FROM {rows_named(*POLLED)} AS polled WHERE queue_item.id = polled.id AND queue_item.state = 'waiting'
 """
 
 
@@ -51,7 +53,9 @@ class Items(Base):
 
     def record_polls(self, records: Sequence[PollRecord], now: float) -> None:
         with self._writing() as connection:
-            connection.executemany(RECORD, [_recorded(record, now) for record in records])
+            rows = [_recorded(record) for record in records]
+            sql = RECORD.format(rows=marks(len(rows), len(POLLED)))
+            connection.execute(sql, (now, now, *chain.from_iterable(rows)))
 
     def release_waiting(self, items: Sequence[WaitingItem], now: float) -> None:
         with self._writing() as connection:
@@ -61,7 +65,7 @@ class Items(Base):
             )
 
 
-def _recorded(record: PollRecord, now: float) -> tuple[object, ...]:
+def _recorded(record: PollRecord) -> tuple[object, ...]:
     reply = record.reply
     said = (reply.status, reply.processed, reply.raw) if reply else (None, None, None)
-    return (record.state, record.due_at, record.reason, now, *said, record.item_id)
+    return (record.item_id, record.state, record.due_at, record.reason, *said)

@@ -56,8 +56,8 @@ class Life(Base):
 
     def recover(self, now: float) -> int:
         with self._writing() as connection:
-            for row in connection.execute(SENDING).fetchall():
-                self._doubt(connection, row["identity"], loaded(row["fields"]), now)
+            sending = connection.execute(SENDING).fetchall()
+            self._doubt(connection, {row["identity"]: loaded(row["fields"]) for row in sending}, now)
             for mode, host in HOSTS.items():
                 connection.execute(LOST_ATTEMPTS, {"now": now, "host": host, "mode": mode, "reason": LOST})
             found = connection.execute(RECOVER, {"now": now, "reason": LOST}).rowcount

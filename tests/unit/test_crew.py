@@ -1,12 +1,11 @@
 """Workers of one stage, and the thread that the store is used on."""
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bridge.errors import Conflict, StoreError
+from bridge.errors import Busy, Conflict, StoreError
 from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
 
@@ -163,54 +162,51 @@ def test_a_step_that_raises_ends_the_crew() -> None:
     run(test)
 
 
-def test_the_desk_runs_one_after_another_on_a_thread_of_its_own() -> None:
+def test_the_desk_gives_what_the_store_gives() -> None:
     async def test() -> None:
-        desk, said, threads = Desk(), [], set()
-
-        def note(word: int, *, twice: bool = False) -> int:
-            threads.add(threading.current_thread().name)
-            said.append(word)
-            return word * (2 if twice else 1)
-
-        calls = (desk(note, word, twice=word > 2) for word in range(5))
-        assert await asyncio.gather(*calls) == [0, 1, 2, 6, 8]
-        assert said == [0, 1, 2, 3, 4]
-        assert len(threads) == 1
-        assert threading.current_thread().name not in threads
-        desk.close()
+        desk = Desk()
+        assert [await desk(int, "11", base=base) for base in (10, 2)] == [11, 3]
 
     run(test)
 
 
 def test_the_desk_raises_what_the_store_raises() -> None:
     async def test() -> None:
-        desk = Desk()
-
         def full() -> None:
             raise StoreError("the disk is full")
 
         with pytest.raises(StoreError, match="the disk is full"):
-            await desk(full)
-        assert await desk(len, "still there") == 11
-        desk.close()
+            await Desk()(full)
 
     run(test)
 
 
-def test_closing_the_desk_waits_for_what_is_under_way() -> None:
+def test_the_desk_waits_for_a_locked_database_without_holding_up_the_loop() -> None:
     async def test() -> None:
-        desk, begun, go, done = Desk(), threading.Event(), threading.Event(), []
+        tries: list[int] = []
+        free = asyncio.Event()
 
-        def slow() -> None:
-            begun.set()
-            done.append(go.wait(5))
+        def locked() -> str:
+            tries.append(1)
+            if not free.is_set():
+                raise Busy("locked")
+            return "done"
 
-        call = asyncio.create_task(desk(slow))
-        await asyncio.to_thread(begun.wait, 5)
-        call.cancel()
-        go.set()
-        desk.close()
-        assert done == [True], "a transaction that began is not cut off"
-        desk.close()
+        waiting = asyncio.create_task(Desk()(locked))
+        while len(tries) < 2:  # noqa: ASYNC110 - the store is asked again by nobody but the desk
+            await asyncio.sleep(0)
+        free.set()
+        assert await waiting == "done"
+
+    run(test)
+
+
+def test_the_desk_gives_up_on_a_database_that_stays_locked() -> None:
+    async def test() -> None:
+        def locked() -> None:
+            raise Busy("locked")
+
+        with pytest.raises(Busy, match="locked"):
+            await Desk(patience=0.03)(locked)
 
     run(test)
