@@ -13,8 +13,8 @@ from bridge.http import Client, call, text_of_reply
 from bridge.leadbyte import wire
 from bridge.model import QueueReply, Verdict
 
-REMEMBERED: Final = 256
-MOST_REMEMBERED: Final = 16 * 1024
+REMEMBERED: Final = 1024
+MOST_REMEMBERED: Final = 4096
 
 
 class LeadByteSource:

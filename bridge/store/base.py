@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import orjson
 from sqlite_utils import Database
 
 from bridge.model import Json, ResolvedItem, Stamp
@@ -62,18 +63,14 @@ class Base:
         self._keep_agreed(connection, doubted, now)
 
 
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_decoder = json.JSONDecoder()
-
-
 def dumped(value: Json) -> str:
-    """A JSON column's text."""
-    return _encoder.encode(value)
+    """The text of a JSON column that holds the bridge's own values: texts, numbers it made itself, and their lists."""
+    return orjson.dumps(value).decode()
 
 
 def loaded(text: str) -> Json:
-    """A JSON column's value."""
-    return _decoder.decode(text)
+    """The value of such a column."""
+    return orjson.loads(text)
 
 
 def marks(rows: int, width: int) -> str:
@@ -104,7 +101,7 @@ def resolved_item(row: Row) -> ResolvedItem:
         queue_id=row["queue_id"],
         reply=row["reply"],
         resolved_at=row["resolved_at"],
-        context=loaded(row["context"]),
+        context=json.loads(row["context"]),
         generation=row["generation"],
         force=bool(row["item_force"]),
     )

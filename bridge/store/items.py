@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 
 from bridge.model import PollRecord, Track, WaitingItem
-from bridge.store.base import LEASE_SECONDS, Base, dumped, marks, rows_named
+from bridge.store.base import LEASE_SECONDS, Base, marks, rows_named
 
 CHUNK = 1000
 
@@ -37,7 +38,15 @@ class Items(Base):
         new, stream = 0, iter(tracks)
         while chunk := list(islice(stream, CHUNK)):
             rows = [
-                (self._account, t.queue_id, dumped(dict(t.context)), now, deadline_at, now, now)
+                (
+                    self._account,
+                    t.queue_id,
+                    json.dumps(dict(t.context), ensure_ascii=False),
+                    now,
+                    deadline_at,
+                    now,
+                    now,
+                )
                 for t in chunk
             ]
             with self._writing() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -105,7 +106,7 @@ class People(Base):
         )
         if not rows:
             return None
-        item = {**dict(rows[0]), "context": loaded(rows[0]["context"])}
+        item = {**dict(rows[0]), "context": json.loads(rows[0]["context"])}
         deliveries = self._all("SELECT * FROM delivery WHERE item_id = ? ORDER BY id", (item["id"],))
         return {**item, "deliveries": [self._whole(row) for row in deliveries]}
 

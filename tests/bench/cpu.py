@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import time
+from typing import Any
 
 import httpx
 from httpx_aiohttp import AiohttpTransport
@@ -33,7 +34,7 @@ async def bare(settings: Settings, queue_ids: list[str]) -> float:
         while todo:
             url = f"{settings.leadbyte.url}/restapi/v1.3/apiqueue/{todo.pop()}"
             response = await client.get(url, params={"key": key})
-            batch.append(response.json()["records"][0]["lead"])
+            batch.append(response.json()["records"][0])
             if len(batch) == BATCH:
                 body, batch[:] = _body(batch), []
                 answer = await client.post(update, json=body, headers=keys)
@@ -41,7 +42,7 @@ async def bare(settings: Settings, queue_ids: list[str]) -> float:
 
     transport = AiohttpTransport(limits=httpx.Limits(max_connections=IN_FLIGHT))
     async with httpx.AsyncClient(transport=transport) as client:
-        batch: list[dict[str, object]] = []
+        batch: list[dict[str, Any]] = []
         before = time.process_time()
         await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
         spent = time.process_time() - before
@@ -50,20 +51,30 @@ async def bare(settings: Settings, queue_ids: list[str]) -> float:
     return spent
 
 
-def _body(leads: list[dict[str, object]]) -> dict[str, object]:
-    names = {
-        "EmailAddress": "email",
-        "FirstName": "firstname",
-        "LastName": "lastname",
-        "mx_Postcode": "postcode",
-    }
+def _body(records: list[dict[str, Any]]) -> dict[str, object]:
     return {
         "SearchByKey": "EmailAddress",
         "Options": {"PushNonExistentLeadsToUnProcessedList": True},
         "LeadPropertiesList": [
-            {"Fields": [{"Attribute": ours, "Value": lead.get(theirs)} for ours, theirs in names.items()]}
-            for lead in leads
+            {"Fields": [{"Attribute": name, "Value": value} for name, value in _fields(record).items()]}
+            for record in records
         ],
+    }
+
+
+def _fields(record: dict[str, Any]) -> dict[str, object]:
+    """As many fields as the bridge sends, with the values as they came."""
+    lead = record["lead"]
+    return {
+        "EmailAddress": lead.get("email"),
+        "FirstName": lead.get("firstname"),
+        "LastName": lead.get("lastname"),
+        "mx_Postcode": lead.get("postcode"),
+        "mx_Outcome": "Sold",
+        "mx_Sold_On": "2026-01-01 00:00:00",
+        "mx_Buyer": (record.get("buyer") or {}).get("name", "none"),
+        "mx_LeadByte_Id": str(record["response"]["leadId"]),
+        "mx_Source": "LeadByte",
     }
 
 
