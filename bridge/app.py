@@ -174,15 +174,11 @@ class App:
             self._poll_stage(store, desk, source, poll_gate),
             MapStage(store, desk, source, mappings, self.clock),
             self._push_stage(store, desk, sink, bulk_gate, "bulk"),
+            self._push_stage(store, desk, sink, async_gate, "async"),
+            self._asking_stage(ConfirmStage, store, desk, sink, async_gate),
             self._asking_stage(DoubtStage, store, desk, sink, bulk_gate),
         ]
-        gates = [poll_gate, bulk_gate]
-        if self.settings.leadsquared.async_url:
-            gates.append(async_gate)
-            stages += [
-                self._push_stage(store, desk, sink, async_gate, "async"),
-                self._asking_stage(ConfirmStage, store, desk, sink, async_gate),
-            ]
+        gates = [poll_gate, bulk_gate, async_gate]
         return Machine(store, desk, stages, inbox, gates, self._report_in_background, self.clock)
 
     def _gates(self, store: Store) -> tuple[Gate, Gate, Gate]:

@@ -48,6 +48,10 @@ class Busy(BridgeError):
     exit_code = 75
 
 
+class Held(Busy):
+    """Another process of the bridge runs for this state directory."""
+
+
 class StoreError(BridgeError):
     """The state directory or its database cannot be used as it is: mend it, nothing was changed."""
 

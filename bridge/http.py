@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +23,13 @@ __all__ = ["MAX_REPLY_BYTES", "Client", "Reply", "Request", "call", "json_of", "
 
 MAX_REPLY_BYTES: Final = 8 * 1024 * 1024
 
+_UNSENDABLE: Final = re.compile(r"[\x00-\x1f\x7f]|[^\x00-\xff]")
+
+
+class UnsendableError(ValueError):
+    """A header value that HTTP cannot carry."""
+
+
 _HEADERS: Final = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
@@ -31,8 +39,9 @@ _NEVER_SENT: Final = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
     aiohttp.NonHttpUrlClientError,
+    aiohttp.InvalidURL,
     httpx.InvalidURL,
-    ValueError,
+    UnsendableError,
 )
 _FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError)
 
@@ -74,6 +83,8 @@ class _Outgoing(httpx.Request):
         query = f"?{urlencode(request.params, quote_via=quote)}" if request.params else ""
         self.method = request.method
         self.url = cast("httpx.URL", request.url + query)
+        if any(_UNSENDABLE.search(value) for value in request.headers.values()):
+            raise UnsendableError
         self.headers = httpx.Headers(request.headers)
         self.extensions = extensions
         self._body = request.body or b""
@@ -110,11 +121,14 @@ async def _never_again(
     # aiohttp sends GET and PUT once more where a kept connection turns out dead. It knows that by the error's type, so
     # the error gets another one.
     try:
-        return await handler(request)
+        response = await handler(request)
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise aiohttp.ClientConnectionError from error
+    # The transport encodes these words of the status line, and would fail on some bytes after the call was made.
+    response.reason = None
+    return response
 
 
 async def call(client: Client, request: Request, *, redact: Callable[[str], str]) -> Reply:
@@ -202,7 +216,7 @@ def _why(error: BaseException) -> str:
         return "its name does not resolve"
     if isinstance(error, httpx.InvalidURL | aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         return "that is no http or https address"
-    if isinstance(error, ValueError) and not isinstance(error, ssl.CertificateError):
+    if isinstance(error, UnsendableError):
         return "the key or the address holds characters that HTTP cannot carry"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"its certificate is not trusted ({_verdict(error.certificate_error)})"

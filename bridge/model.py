@@ -216,8 +216,11 @@ class Mapped:
 
 
 def identity(key: str, value: str) -> str:
-    """The one spelling under which a lead is locked and remembered: values are compared trimmed and case-insensitively."""
-    return f"{key}={value.strip().casefold()}"
+    """The one spelling under which a lead is locked and remembered: names and values compare trimmed, without case.
+
+    Not case-folded: ß and ss may be two people.
+    """
+    return f"{key.lower()}={value.strip().lower()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +292,7 @@ class Move:
     """One change of state of one delivery, decided and not yet stored.
 
     `attempt` counts against the retries; `synced` fields become the agreed ones. `lane`, `request_id`: new where set.
+    `unknown`: the other side does not know the lead, whatever was agreed before.
     """
 
     delivery: Delivery
@@ -298,6 +302,7 @@ class Move:
     attempt: bool = False
     lane: Lane | None = None
     request_id: str | None = None
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from bridge.cli import (
@@ -16,6 +19,7 @@ from bridge.cli import (
     simulating,
     status,
 )
+from bridge.cli.base import put
 
 cli = typer.Typer(
     name="bridge",
@@ -24,6 +28,23 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        put(f"bridge {version('leadbyte-leadsquared-bridge')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Nothing is done here: each command does its own work."""
+
+
 cli.command("run")(running.run)
 cli.command("enqueue")(intake.enqueue)
 cli.command("resync")(resync.resync)

@@ -31,6 +31,11 @@ from bridge.simulator import Mix, Servers, World, populate, serve
 LOOK_SECONDS = 0.25
 MIX = Mix(unknown=0.1, anonymous=0.02, queued_polls=1)
 BAR = 40
+SHOWN = 3
+MEANINGS = (
+    "skipped: nothing to send, the mapping's `when` leaves such leads out",
+    "superseded: a newer result for the same person took its place",
+)
 
 
 def demo(
@@ -56,15 +61,19 @@ async def _demo(directory: Path, leads: int, mappings: Path, seed: int) -> None:
         _track(app, queue_ids)
         _say("2. The bridge polls LeadByte, maps each result and updates LeadSquared in batches.")
         await _work(app, reopen=False)
+        for meaning in MEANINGS:
+            put(f"   {meaning}")
         _say("3. What could not be done is on the failure report.")
         _report(app)
+        unprocessed = _unprocessed(app)
         created = world.create_unknown()
-        _say(
-            f"4. The sales team creates the {created} leads that LeadSquared did not know. bridge resync --state unprocessed"
-        )
+        _say(f"4. LeadSquared did not know {created} people; {unprocessed} of their leads are unprocessed.")
+        put("   Their other leads could not be mapped, or had nothing to send.")
+        put("   The sales team creates these people in LeadSquared; then: bridge resync --state unprocessed")
         await _work(app, reopen=True)
     _say("5. What LeadSquared holds now.")
     _holdings(world)
+    _say("next: README.md, five-minute set-up (Set it up with your accounts)")
 
 
 def _settings(world: World, servers: Servers, state: Path, mappings: Path) -> Settings:
@@ -101,11 +110,11 @@ async def _work(app: App, *, reopen: bool) -> None:
         machine = service.machine
         if reopen:
             await machine.desk(_reopen, machine.store, app)
-        with Live(console=console(), refresh_per_second=8) as live:
+        with Live(console=console(), refresh_per_second=8, transient=True) as live:
             watching = asyncio.create_task(_watch(service, live))
             await service.run(drain=True)
             watching.cancel()
-            live.update(_picture(machine.store.status()))
+        console().print(_picture(machine.store.status()))
 
 
 def _reopen(store: Store, app: App) -> int:
@@ -134,7 +143,12 @@ def _picture(status: Status) -> Group:
 def _report(app: App) -> None:
     with app.store() as store:
         made = reports.build(store.failures(), store.status().leads, app.clock())
-        reports.write_text(made, sys.stdout)
+        reports.write_text(made, sys.stdout, shown=SHOWN)
+
+
+def _unprocessed(app: App) -> int:
+    with app.store() as store:
+        return store.status().leads["unprocessed"]
 
 
 def _holdings(world: World) -> None:

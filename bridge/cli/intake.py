@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from rich.progress import open as open_with_progress
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
 
 from bridge.cli.base import open_app, put, put_json, say
 from bridge.errors import UsageError
@@ -49,12 +51,12 @@ def enqueue(
     queue_ids: Annotated[
         list[str] | None, typer.Argument(help="queueIds to track.", show_default=False)
     ] = None,
-    source: Annotated[
-        str | None,
+    sources: Annotated[
+        list[str] | None,
         typer.Option(
             "--from",
             metavar="FILE|-",
-            help="JSON lines, CSV, plain ids or LeadByte submit replies; - is stdin.",
+            help="JSON lines, CSV, plain ids or LeadByte submit replies; - is stdin. Repeatable.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -65,13 +67,17 @@ def enqueue(
 
     Bad lines are refused with their line number while good ones are taken; then the exit code is 1.
     """
-    if not queue_ids and source is None:
+    queue_ids, sources = queue_ids or [], sources or []
+    if not queue_ids and not sources:
         raise UsageError("nothing to track; give queueIds, or a file with --from FILE (- for stdin)")
+    if sources.count("-") > 1:
+        raise UsageError("--from -: standard input can be read only once; give - once")
     app, tally = open_app(), Tally()
     now = app.clock()
-    with app.store() as store, _opened(source) as stream:
-        lines = chain(read_arguments(queue_ids or ()), read_tracks(stream, source or "-") if stream else ())
-        new = store.track(tally.tracks(iter(lines)), now, now + app.deadline())
+    with app.store() as store, _opened(sources) as streams:
+        files = (read_tracks(stream, name) for name, stream in streams)
+        lines = chain(_arguments(queue_ids), chain.from_iterable(files))
+        new = store.track(tally.tracks(lines), now, now + app.deadline())
     _tell(tally, new, as_json=as_json)
     if tally.bad:
         raise typer.Exit(1)
@@ -85,20 +91,28 @@ def _tell(tally: Tally, new: int, *, as_json: bool) -> None:
         put(f"{new} tracked, {known} already known, {tally.bad} refused")
 
 
+def _arguments(queue_ids: Sequence[str]) -> Iterator[Track | BadLine]:
+    for position, (given, found) in enumerate(zip(queue_ids, read_arguments(queue_ids), strict=True), 1):
+        is_file = os.path.isfile(given)  # noqa: PTH113 - Path.is_file raises for a name that is too long
+        yield BadLine("argument", position, "is a file; did you mean --from FILE?") if is_file else found
+
+
 @contextmanager
-def _opened(source: str | None) -> Iterator[BinaryIO | None]:
-    if source is None:
-        yield None
-    elif source == "-":
+def _opened(sources: Sequence[str]) -> Iterator[list[tuple[str, BinaryIO]]]:
+    """All of them open, so that one that cannot be read is told before anything is tracked."""
+    shown = Console(stderr=True)
+    with ExitStack() as stack:
+        disable = not sources or not shown.is_terminal
+        bar = stack.enter_context(Progress(console=shown, transient=True, disable=disable))
+        yield [(source, _stream(source, bar, stack)) for source in sources]
+
+
+def _stream(source: str, bar: Progress, stack: ExitStack) -> BinaryIO:
+    if source == "-":
         if sys.stdin is None:
             raise UsageError("-: there is no standard input; give a file with --from FILE")
-        yield sys.stdin.buffer
-    else:
-        try:
-            stream = open_with_progress(
-                Path(source), "rb", description=source, transient=True, disable=not sys.stderr.isatty()
-            )
-        except OSError as error:
-            raise UsageError(f"{source}: {error.strerror}; give a file that can be read") from None
-        with stream as opened:
-            yield opened
+        return sys.stdin.buffer
+    try:
+        return stack.enter_context(bar.open(source, "rb", description=escape(source)))
+    except OSError as error:
+        raise UsageError(f"{source}: {error.strerror}; give a file that can be read") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated
@@ -55,14 +56,25 @@ def _lines(lead: Mapping[str, Json]) -> Iterator[str]:
     if lead["reason"]:
         yield f"  reason: {lead['reason']}"
     if lead["context"]:
-        yield f"  context: {lead['context']}"
-    yield f"  reply: {lead['reply'] or '-'}"
+        yield f"  context: {json.dumps(lead['context'], ensure_ascii=False)}"
+    first, *rest = _indented(lead["reply"] or "-")
+    yield f"  reply: {first}"
+    yield from (f"  {line}" for line in rest)
     for delivery in lead["deliveries"]:
         yield from _delivery(delivery)
 
 
+def _indented(reply: str) -> list[str]:
+    """The lines of a reply, laid out where it is JSON. `--json` has it as it came."""
+    try:
+        value = json.loads(reply)
+        return json.dumps(value, ensure_ascii=False, indent=2).split("\n")
+    except (ValueError, RecursionError):
+        return [reply]
+
+
 def _delivery(delivery: Mapping[str, Json]) -> Iterator[str]:
-    used = f"{delivery['attempts_used']} attempts used up"
+    used = f"{len(delivery['attempts'])} calls, {delivery['attempts_used']} attempts used up"
     yield f"  {delivery['mapping']}: {delivery['state']} at stage {delivery['stage']}, {used}"
     if delivery["reason"]:
         yield f"    reason: {delivery['reason']}"

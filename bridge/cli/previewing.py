@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ import typer
 from rich.table import Table
 
 from bridge.cli.base import console, open_app, put, put_json
-from bridge.errors import CallError, UsageError
+from bridge.errors import CallError, Denied, Throttled, UsageError
 from bridge.leadbyte import read_queue, status_table
 from bridge.mapping import MappingFile
 from bridge.model import Json, Mapped
@@ -46,9 +47,24 @@ def _view(reply: Path, statuses: Mapping[str, str]) -> dict[str, Json]:
         why = getattr(error, "strerror", None) or "not UTF-8 text"
         raise UsageError(f"{reply}: {why}; give a file that holds LeadByte's reply as JSON") from None
     try:
+        json.loads(text)
         return {**read_queue(text, "", status_table(statuses)).view, "context": {}}
-    except CallError as error:
-        raise UsageError(f"{reply}: {error}") from None
+    except (CallError, ValueError, RecursionError) as error:
+        raise UsageError(
+            f"{reply}: no reply of LeadByte's to a queue poll: {_why(error)}; `bridge show QUEUE_ID --json` has such replies"
+        ) from None
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with the file. Errors of calls speak of an answer over HTTP, which a file is not."""
+    match error:
+        case json.JSONDecodeError():
+            return f"not JSON (line {error.lineno}, column {error.colno})"
+        case Throttled() | Denied():
+            return "it says that a call was refused"
+        case CallError():
+            return "it holds no result of a lead"
+    return "its JSON cannot be read"
 
 
 def _table(mapping: MappingFile, view: dict[str, Json]) -> None:

@@ -14,10 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bridge.app import App
 from bridge.cli.base import moment, open_app, put, put_json, say
 from bridge.cli.running import stop_on_signals
-from bridge.errors import BridgeError, Busy, UsageError
+from bridge.errors import BridgeError, Held, UsageError
 from bridge.ports import Selection, Store
-from bridge.reports import mask
+from bridge.reports import mask, one_line
 from bridge.scheduler import Service
+from bridge.store.lock import is_held
 
 DEFAULT = ("failed", "unprocessed")
 OPENABLE = (*DEFAULT, "expired")
@@ -59,10 +60,18 @@ def resync(
         reason=reason,
         mapping=mapping,
     )
+    _refuse_unknown(app, selection)
     if dry_run:
         _count(app, selection, as_json=as_json)
     else:
         asyncio.run(_resync(app, selection, refetch=refetch, force=force, as_json=as_json))
+
+
+def _refuse_unknown(app: App, selection: Selection) -> None:
+    with app.store() as store:
+        unknown = [one for one in selection.queue_ids if store.lead(one) is None]
+    if unknown:
+        raise UsageError(*(f"--queue-id {one_line(one)}: this queueId is not tracked" for one in unknown))
 
 
 def _states(state: list[str] | None, queue_id: list[str] | None, *, refetch: bool) -> tuple[str, ...]:
@@ -99,19 +108,23 @@ async def _resync(app: App, selection: Selection, *, refetch: bool, force: bool,
     def reopen(store: Store) -> int:
         return store.resync(selection, now, refetch=refetch, force=force, deadline_at=now + app.deadline())
 
-    try:
-        async with app.service() as service:
-            stop_on_signals(service)
-            desk, store = service.machine.desk, service.machine.store
-            opened = await desk(reopen, store)
-            left = await _see_through(service, now, opened)
-            leads = await desk(store.reopened_leads, now)
-    except Busy:
-        with app.store() as store:
-            opened = reopen(store)
-            say("the service is running and does the work; following it")
-            left = await _follow(store, now, opened)
-            leads = store.reopened_leads(now)
+    opened, left = None, 0
+    while opened is None or left:
+        try:
+            async with app.service() as service:
+                stop_on_signals(service)
+                desk, store = service.machine.desk, service.machine.store
+                opened = await desk(reopen, store) if opened is None else opened
+                left = await _see_through(service, now, opened)
+                break
+        except Held:
+            with app.store() as store:
+                if opened is None:
+                    say("another process of the bridge is running and does the work; following it")
+                    opened = reopen(store)
+                left = await _follow(app, store, now, opened)
+    with app.store() as store:
+        leads = store.reopened_leads(now)
     if left:
         raise Interrupted(
             f"{opened} leads re-opened, {left} are not done; `bridge run --drain` goes on with them"
@@ -141,13 +154,13 @@ async def _see_through(service: Service, resynced_at: float, opened: int) -> int
     return left
 
 
-async def _follow(store: Store, resynced_at: float, opened: int) -> int:
-    """Watch until another process is done with the re-opened leads."""
+async def _follow(app: App, store: Store, resynced_at: float, opened: int) -> int:
+    """Watch another process at the re-opened leads; how many are left when it is done with them, or gone."""
     with _bar(opened) as show:
-        while left := store.still_moving(resynced_at):
+        while (left := store.still_moving(resynced_at)) and is_held(app.settings.state_dir):
             show(left)
             await asyncio.sleep(LOOK_SECONDS)
-    return 0
+    return left
 
 
 @contextmanager

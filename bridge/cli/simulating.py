@@ -10,6 +10,6 @@ from bridge.simulator.__main__ import main
 def simulate(context: typer.Context) -> None:
     """Serve both APIs on loopback until stopped; prints their addresses and keys as a line of JSON.
 
-    Options are the simulator's own: bridge simulate --leads 100 --unknown 0.1
+    Options, and what drives it while it runs: bridge simulate --help
     """
     raise typer.Exit(main(context.args))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -79,12 +80,20 @@ def _lines(found: Mapping[str, Json]) -> Iterator[str]:
         yield _host(name, host)
     for word, n in found["unknown_words"].items():
         yield f"unknown LeadByte status {word!r}: {n} leads; add it to BRIDGE_LEADBYTE__STATUSES"
-    for error in found["last_errors"]:
-        yield f"{at(error['at'])}  {error['queue_id']}  {error['stage']}: {error['reason']}"
+    yield from _errors(found["last_errors"])
+
+
+def _errors(last: Sequence[Mapping[str, Json]]) -> Iterator[str]:
+    """A line for each kind of error, at its latest."""
+    alike = Counter((error["stage"], error["reason"]) for error in last)
+    for error in last:
+        if n := alike.pop((error["stage"], error["reason"]), 0):
+            more = f" (and {n - 1} more like it)" if n > 1 else ""
+            yield f"{at(error['at'])}  {error['queue_id']}  {error['stage']}: {error['reason']}{more}"
 
 
 def _host(name: str, host: Mapping[str, Json]) -> str:
-    said = [f"limit {_limit(host['limit'])}" if host["limit"] else "no limit of ours"]
+    said = [f"limit {_limit(host['limit'])}" if host["limit"] else "no limit set"]
     if host["learned"]:
         said.append(f"learned {_limit(host['learned'])}")
     side = host["side"]

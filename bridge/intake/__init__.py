@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from bridge.errors import UsageError
 from bridge.intake.documents import from_lines
 from bridge.intake.lines import Lines, Readable
-from bridge.intake.tables import delimiter_of, from_csv
+from bridge.intake.tables import NO_COLUMN, delimiter_of, from_csv, is_other_table
 from bridge.intake.tracks import Bad, track_of
 from bridge.model import Track
 
@@ -56,8 +56,8 @@ def _found(lines: Lines, kind: Kind) -> Iterator[Track | Bad]:
     delimiter = delimiter_of(first.text) if kind in {"auto", "csv"} else None
     if delimiter is not None:
         return from_csv(lines, delimiter)
-    if kind == "csv":
-        return iter((Bad(first.number, "the first line must name the columns, one of them queueId"),))
+    if kind == "csv" or (kind == "auto" and is_other_table(first.text)):
+        return iter((Bad(first.number, NO_COLUMN),))
     return from_lines(lines, plain=kind != "json")
 
 

@@ -8,38 +8,66 @@ from itertools import islice
 from typing import Final
 
 from bridge.intake.lines import Line, Lines
-from bridge.intake.tracks import ID_NAMES, Bad, tracks_in
+from bridge.intake.tracks import ID_NAMES, Bad, folded, id_name, tracks_in
 from bridge.model import Track
 
 DELIMITERS: Final = (",", ";", "\t")
 MOST_LINES: Final = 100
 """Lines that one row may span. A quote that is never closed is given up after as many."""
 
-CANONICAL: Final = {name.casefold(): name for name in ID_NAMES}
+NO_COLUMN: Final = "no column queueId in the first line; name the column that holds the queueIds so"
+OTHER_IDS: Final = frozenset(
+    f"{one}{plural}"
+    for one in (
+        "id",
+        "leadid",
+        "leadref",
+        "queue",
+        "queueid",
+        "queueref",
+        "recordid",
+        "ref",
+        "reference",
+        "uuid",
+    )
+    for plural in ("", "s")
+)
+"""Headings, folded, of a column of ids that is not said to hold queueIds."""
 
 
 def delimiter_of(header: str) -> str | None:
     """The delimiter that makes this line a header with a queueId (or queueRef) column; None: it is no such header."""
     for delimiter in DELIMITERS:
-        try:
-            names = _cells(header, delimiter)
-        except csv.Error:
-            continue
-        if any(name.strip().casefold() in CANONICAL for name in names):
+        if any(id_name(name) for name in _cells_or_none(header, delimiter)):
             return delimiter
     return None
+
+
+def is_other_table(header: str) -> bool:
+    """Whether this line begins a table that names no queueId column: several cells, or the heading of other ids."""
+    if header.lstrip().startswith(("{", "[")):
+        return False
+    several = any(len(_cells_or_none(header, delimiter)) > 1 for delimiter in DELIMITERS)
+    return several or folded(header.strip().strip('"')) in OTHER_IDS
 
 
 def from_csv(lines: Lines, delimiter: str) -> Iterator[Track | Bad]:
     """A track or a reason for each row after the header; columns beside the queueId become its context."""
     first = next(lines)
-    names = [CANONICAL.get(cell.strip().casefold(), cell.strip()) for cell in _cells(first.text, delimiter)]
+    names = [id_name(cell) or cell.strip() for cell in _cells(first.text, delimiter)]
     told = [name for name in names if name]
     if len(set(told)) < len(told):
         yield Bad(first.number, "the header names a column twice")
         return
     for row in _rows(lines, delimiter):
         yield row if isinstance(row, Bad) else _track(*row, names)
+
+
+def _cells_or_none(text: str, delimiter: str) -> list[str]:
+    try:
+        return _cells(text, delimiter)
+    except csv.Error:
+        return []
 
 
 def _cells(text: str, delimiter: str) -> list[str]:

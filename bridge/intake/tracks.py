@@ -13,8 +13,23 @@ from bridge.model import Json, Track
 MOST_ID: Final = 200
 MOST_DEPTH: Final = 32
 ID_NAMES: Final = ("queueId", "queueRef")
+"""What a queueId is called. Capitals, spaces and underscores do not count: `queue_id` and `Queue ID` are meant too."""
+
 REPLY_LISTS: Final = ("results", "records")
 REPLY_WORDS: Final = frozenset({"status", "code", "message", "processed", "response"})
+
+
+_BY_FOLDED: Final = {name.casefold(): name for name in ID_NAMES}
+
+
+def folded(name: str) -> str:
+    """A name of a column or a key without capitals, spaces and underscores."""
+    return name.replace("_", "").replace(" ", "").strip().casefold()
+
+
+def id_name(name: str) -> str | None:
+    """Which of `ID_NAMES` this spelling means; None: neither."""
+    return _BY_FOLDED.get(folded(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +60,7 @@ def tracks_in(value: Json) -> Iterator[Track | str]:
     """The tracks that a decoded JSON value holds; for what is none, the reason in words."""
     if isinstance(value, list):
         yield from _each(value)
-    elif isinstance(value, dict) and not any(name in value for name in ID_NAMES):
+    elif isinstance(value, dict) and not any(id_name(name) for name in value):
         yield from _in_reply(value)
     else:
         yield _one(value)
@@ -93,17 +108,20 @@ def _without_reply_words(entry: Json) -> Json:
 def _one(value: Json) -> Track | str:
     queue_id, context = value, None
     if isinstance(value, dict):
-        name = next((name for name in ID_NAMES if value.get(name) not in (None, "")), None)
-        if name is None:
+        names = sorted((name for name in value if id_name(name) and value[name] not in (None, "")), key=_rank)
+        if not names:
             return "there is no queueId in it"
-        queue_id = value[name]
-        context = {
-            key: each for key, each in value.items() if key not in ID_NAMES or _differs(each, queue_id)
-        }
+        queue_id = value[names[0]]
+        context = {key: each for key, each in value.items() if not id_name(key) or _differs(each, queue_id)}
     try:
         return track_of(queue_id, context)
     except UsageError as error:
         return str(error)
+
+
+def _rank(name: str) -> tuple[int, bool]:
+    """QueueId counts before queueRef, and LeadByte's own spelling before others."""
+    return ID_NAMES.index(id_name(name) or name), name not in ID_NAMES
 
 
 def _differs(other: Json, queue_id: Json) -> bool:

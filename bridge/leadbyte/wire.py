@@ -89,7 +89,7 @@ def classify(status: int, headers: Mapping[str, str], text: str, now: float) -> 
     if status < 300:
         return
     body = lenient(text)
-    if _records(body):
+    if any(text_of(record.get(name)) for record in _records(body) for name in _IDS):
         return
     own = isinstance(body, dict)
     words = _words(body) if own else text
@@ -153,7 +153,7 @@ def _is_record(body: Mapping[str, Json]) -> bool:
     status = _fold(text_of(body.get("status")) or "")
     if status in _ERRORS or any(name in body for name in _ENVELOPES):
         return False
-    return any(name in body for name in (*_IDS, "response")) or status not in {"", "success"}
+    return any(name in body for name in (*_IDS, "response"))
 
 
 def _choose(records: Sequence[Mapping[str, Json]], queue_id: str) -> Mapping[str, Json] | None:

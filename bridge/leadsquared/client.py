@@ -64,7 +64,7 @@ class LeadSquaredSink:
         """Ask once what became of an accepted async request; see `ports.Sink`."""
         request = wire.status_request(self._async_base(), self._status_path, self._api_key, request_id)
         reply = await self._send(request)
-        if wire.is_forgotten(reply.text):
+        if reply.status not in wire.ABOUT_THE_CALLER and wire.is_forgotten(reply.text):
             return Outcome(Kind.FORGOTTEN, "LeadSquared does not know the RequestID any more")
         return wire.read_status(self._judged(reply))
 

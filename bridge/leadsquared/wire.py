@@ -60,6 +60,10 @@ _COUNTS: Final = {
     "unprocessedleads": "unprocessedcount",
     "successfulleads": "successcount",
 }
+MOST_DIGITS: Final = 10
+ABOUT_THE_CALLER: Final = frozenset({401, 403, 429})
+"""HTTP statuses that speak of keys and limits, whatever the body says of a request."""
+
 _FORGOTTEN = re.compile(
     r"request\s*id\b.{0,60}(?:not found|does ?n[o']t exist|invalid|expired|unknown|not valid)"
     r"|(?:no|invalid|unknown|expired)\s+(?:such\s+)?request\s*id|no (?:record|task|request)s? found",
@@ -136,7 +140,7 @@ def _mismatch(status: Mapping[str, Json], lists: Mapping[str, Mapping[str, str]]
 
 def _count(value: Json) -> int | None:
     text = text_of(value) or ""
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) < MOST_DIGITS else None
 
 
 def _fold(value: str) -> str:
@@ -152,8 +156,12 @@ def read_async(body: Json) -> Outcome:
 
 
 def is_forgotten(text: str) -> bool:
-    """Whether the status API's answer says that it does not know the RequestID."""
-    return bool(_FORGOTTEN.search(text)) and not folded(lenient(text)).get("taskstatus")
+    """Whether the status API's answer, of a status not in ABOUT_THE_CALLER, says that it does not know the RequestID."""
+    body = folded(lenient(text))
+    said = " ".join(
+        text_of(value) or "" for name, value in body.items() if name not in {"requestid", "taskstatus"}
+    )
+    return bool(_FORGOTTEN.search(said)) and not body.get("taskstatus")
 
 
 def read_status(body: Json) -> Outcome:

@@ -25,6 +25,8 @@ OWNERS: Final = {
     "join": ("list",),
 }
 """Keys that mean something for some types only."""
+_OTHER_REGIONS: Final = {"UK": "GB", "USA": "US"}
+_REGION_ADVICE: Final = "write two capital letters such as GB or US"
 
 
 def converter(spec: Spec, sort: str) -> Convert:
@@ -44,7 +46,9 @@ def _region(spec: Spec) -> str | None:
     region = spec.text("region")
     if region is None or region in SUPPORTED_REGIONS:
         return region
-    spec.problem("region", f"can't be {shown(region)}; write two capital letters such as GB or US")
+    meant = _OTHER_REGIONS.get(region.upper(), region.upper())
+    advice = f"did you mean {meant}?" if meant in SUPPORTED_REGIONS else _REGION_ADVICE
+    spec.problem("region", f"can't be {shown(region)}; {advice}")
     return None
 
 

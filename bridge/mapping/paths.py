@@ -6,6 +6,7 @@ cost; a property test holds the two equal.
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -51,6 +52,7 @@ NAMES: Final = (
 """The names a path may begin with: what a LeadByte reply is read into, and what came beside the queueId."""
 
 MAX_PATH: Final = 2000
+_QUOTED: Final = re.compile("|".join(rf"{quote}(?:\\.|[^{quote}\\])*{quote}" for quote in "'\"`"))
 _IMPERSONAL: Final = frozenset({"status", "code", "response"})
 _FAULTS: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _NARROW: Final = frozenset(
@@ -94,7 +96,7 @@ def compile_path(text: str) -> Path:
     except _FAULTS as error:
         if isinstance(error, PathError):
             raise
-        raise PathError(f"{shown(text)} is not a JMESPath: {_fault(error)}") from None
+        raise PathError(f"{shown(text)} is not a JMESPath: {_fault(error, text)}") from None
     for name in names:
         _known(name, text)
     steps = _steps(compiled.parsed)
@@ -116,14 +118,22 @@ def _known(name: str, text: str) -> None:
     raise PathError(f"a path can't begin with {shown(name)}; {advice}")
 
 
-def _fault(error: Exception) -> str:
+def _fault(error: Exception, text: str) -> str:
     if isinstance(error, LexerError):
         return f"{error.message}; mend it at character {error.lexer_position + 1}"
+    if opened := _left_open(text):
+        return f"a bracket is missing: {opened} is not closed"
     if isinstance(error, ParseError):
         if not error.token_value:
             return "it ends too early; finish it"
         return f"{shown(str(error.token_value))} can't stand at character {error.lex_position + 1}; mend it"
     return "it can't be read; write it simpler"
+
+
+def _left_open(text: str) -> str:
+    """The first bracket that is opened more often than closed, those in quotes left out; or nothing."""
+    bare = _QUOTED.sub("", text)
+    return next((pair[0] for pair in ("()", "[]", "{}") if bare.count(pair[0]) > bare.count(pair[1])), "")
 
 
 def _names(node: Ast) -> Iterator[str]:

@@ -11,7 +11,7 @@ from bridge.errors import Busy
 P = ParamSpec("P")
 R = TypeVar("R")
 
-LOCKED_SECONDS = 10.0
+LOCKED_SECONDS = 60.0
 LOOK_SECONDS = 0.02
 
 

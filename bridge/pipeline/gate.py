@@ -16,6 +16,8 @@ from bridge.policy.window import Learned, Limit, Window
 
 log = structlog.get_logger()
 
+LONGEST_SLEEP_SECONDS = 60.0
+
 
 class Gate:
     """Lets calls to one host through. Every permit ends in `give_back`, `answered` or `failed`.
@@ -43,7 +45,7 @@ class Gate:
                 self.window.take()
                 return True
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait)
+                await asyncio.wait_for(self._wake.wait(), wait and min(wait, LONGEST_SLEEP_SECONDS))
         return False
 
     def give_back(self) -> None:

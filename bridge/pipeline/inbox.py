@@ -6,6 +6,7 @@ import asyncio
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from itertools import chain, count
 from pathlib import Path
 
 import structlog
@@ -39,7 +40,7 @@ class InboxStage:
     ) -> None:
         self._open_store, self._inbox = open_store, inbox
         self._deadline, self._clock = deadline, clock
-        self._left_alone: set[Path] = set()
+        self._left_alone: set[object] = set()
         self.crew = Crew("inbox", 1, self._step)
 
     async def stop(self, grace: float) -> None:
@@ -53,10 +54,12 @@ class InboxStage:
     async def _step(self) -> bool:
         for path in self._candidates():
             try:
-                if self._clock() - path.lstat().st_mtime >= SETTLED_SECONDS:
+                if not 0 <= self._clock() - path.lstat().st_mtime < SETTLED_SECONDS:
                     await asyncio.to_thread(self._take, path)
+            except FileNotFoundError:
+                continue
             except OSError as error:
-                self._left_alone.add(path)
+                self._left_alone.add(_mark(path))
                 log.warning("inbox file cannot be taken", file=path.name, reason=error.strerror)
         return False
 
@@ -64,14 +67,18 @@ class InboxStage:
         if not self._inbox.is_dir():
             return []
         found = sorted(path for path in self._inbox.iterdir() if _is_candidate(path))
-        return [path for path in found if path not in self._left_alone]
+        return [path for path in found if _mark(path) not in self._left_alone]
 
     def _take(self, path: Path) -> None:
         bad: list[BadLine] = []
         now = self._clock()
         with path.open("rb") as stream, self._open_store() as store:
+            before = _mark(path)
             new = store.track(_good(read_tracks(stream, path.name), bad), now, now + self._deadline)
-        log.info("inbox file taken", new=new, refused=len(bad))
+        if _mark(path) != before:
+            log.warning("inbox file grew while it was taken; it is taken once more", file=path.name)
+            return
+        log.info("inbox file taken", file=path.name, new=new, refused=len(bad))
         if bad:
             _set_aside(path, bad)
         else:
@@ -81,7 +88,19 @@ class InboxStage:
 def _is_candidate(path: Path) -> bool:
     if path.name.startswith(".") or path.name.endswith(UNFINISHED):
         return False
-    return stat.S_ISREG(path.lstat().st_mode)
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _mark(path: Path) -> object:
+    """What tells a file from a later one of its name; None where it is gone."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return path, found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _good(lines: Iterator[Track | BadLine], bad: list[BadLine]) -> Iterator[Track]:
@@ -95,6 +114,13 @@ def _good(lines: Iterator[Track | BadLine], bad: list[BadLine]) -> Iterator[Trac
 def _set_aside(path: Path, bad: list[BadLine]) -> None:
     refused = path.parent / REFUSED
     refused.mkdir(mode=0o700, exist_ok=True)
-    note = refused / f"{path.name}.refused"
+    place = _free(refused, path.name)
+    note = place.with_name(f"{place.name}.refused")
     note.write_text("".join(f"line {line.line}: {line.reason}\n" for line in bad), encoding="utf-8")
-    path.replace(refused / path.name)
+    path.replace(place)
+
+
+def _free(directory: Path, name: str) -> Path:
+    """A path of that name that is not taken: a second bad file keeps the first."""
+    names = chain([name], (f"{name}.{n}" for n in count(2)))
+    return next(directory / one for one in names if not (directory / one).exists())

@@ -145,9 +145,9 @@ def alone(delivery: Delivery) -> Lane:
 def _unknown(delivery: Delivery, outcome: Outcome, now: float) -> Move:
     key = delivery.next_key
     if key is None:
-        return Move(delivery, outcome.listed, now, outcome.reason)
+        return Move(delivery, outcome.listed, now, outcome.reason, unknown=True)
     lane = replace(delivery.lane, search_by=key, part="")
-    return Move(delivery, State.PENDING, now, outcome.reason, lane=lane)
+    return Move(delivery, State.PENDING, now, outcome.reason, lane=lane, unknown=True)
 
 
 def _after_refusal(batch: Sequence[Delivery], reason: str, now: float) -> Iterator[Move]:

@@ -98,14 +98,16 @@ class Window:
     def throttled(self, now: float, told: tuple[int, float] | None, retry_after: float | None) -> bool:
         """The call was refused as one too many. Pauses everything; returns whether there is a limit to be kept.
 
-        The pause is what the answer asked for, else one whole window, doubled while nothing but refusals follows.
+        The pause is what the answer asked for (an hour at most), else one whole window, doubled while nothing but
+        refusals follows.
         """
         learned = told is not None and self._learn(Limit(*told), now)
         self._settle(now)
         if now >= self._paused_until:
             self._pauses += 1
         self._clean = 0
-        pause = retry_after or self._pause(told[1] if told else self.limit(now).seconds)
+        asked = min(retry_after or 0.0, LONGEST_WINDOW_SECONDS)
+        pause = asked or self._pause(told[1] if told else self.limit(now).seconds)
         self._paused_until = max(self._paused_until, now + pause)
         return learned
 

@@ -1,4 +1,4 @@
-"""The report for a terminal, 100 columns wide."""
+"""The report for a terminal: 100 columns wide, wider only where people are shown and their identifiers need it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,28 @@ import textwrap
 from collections.abc import Iterator
 from typing import Final, TextIO
 
+from rich.cells import cell_len
+
 from bridge.reports.cells import fitted, one_line
-from bridge.reports.groups import Group, Groups
+from bridge.reports.groups import MOST_LEADS, Group, Groups
 from bridge.reports.report import Lead, Report
 
 WIDTH: Final = 100
-TABLE: Final = (("QUEUE ID", 40), ("MAPPING", 12), ("IDENTIFIER", 21), ("TRIES", 5), ("LAST (UTC)", 16))
+TITLES: Final = ("QUEUE ID", "MAPPING", "IDENTIFIER", "TRIES", "LAST (UTC)")
+SHARED: Final = 33
+"""Cells that the mapping and the identifier have between them."""
+MOST_IDENTIFIER: Final = 21
 
 
-def write_text(report: Report, out: TextIO) -> None:
-    """Counts, then each group with its advice, its command and its first leads."""
+def write_text(report: Report, out: TextIO, *, shown: int = MOST_LEADS) -> None:
+    """Counts, then each group with its advice, its command and its first leads, at most `shown` of them."""
     groups = Groups()
     for lead in report.leads():
         groups.add(lead)
-    out.writelines(line.rstrip() + "\n" for line in _lines(report, groups.largest_first()))
+    out.writelines(line.rstrip() + "\n" for line in _lines(report, groups.largest_first(), shown))
 
 
-def _lines(report: Report, groups: list[Group]) -> Iterator[str]:
+def _lines(report: Report, groups: list[Group], shown: int) -> Iterator[str]:
     yield f"Failure report of {readable(report.made_at)} UTC"
     counts = ", ".join(f"{n:,} {state}" for state, n in report.states.items() if n) or "none"
     yield from _wrapped(f"{report.tracked:,} leads tracked: {counts}", "")
@@ -30,20 +35,27 @@ def _lines(report: Report, groups: list[Group]) -> Iterator[str]:
         yield "Nothing failed."
     for group in groups:
         yield ""
-        yield from _group(group)
+        yield from _group(group, group.leads[:shown], unmasked=report.unmasked)
 
 
-def _group(group: Group) -> Iterator[str]:
+def _group(group: Group, leads: list[Lead], *, unmasked: bool) -> Iterator[str]:
     yield from _wrapped(f"{group.count:,} {group.state} at {group.stage}: {one_line(group.reason)}", "  ")
     yield from _wrapped(group.hint, "  ", "  ")
     yield f"  {one_line(group.resync)}"
-    yield "  " + " ".join(fitted(title, width) for title, width in TABLE)
-    for lead in group.leads:
-        yield "  " + " ".join(
-            fitted(cell, width) for cell, (_, width) in zip(_cells(lead), TABLE, strict=True)
-        )
-    if group.count > len(group.leads):
-        yield f"  … and {group.count - len(group.leads):,} more: --format csv"
+    rows = [TITLES, *(_cells(lead) for lead in leads)]
+    widths = _widths(rows, unmasked=unmasked)
+    for row in rows:
+        yield "  " + " ".join(fitted(cell, width) for cell, width in zip(row, widths, strict=True))
+    if group.count > len(leads):
+        yield f"  … and {group.count - len(leads):,} more: --format csv"
+
+
+def _widths(rows: list[tuple[str, ...]], *, unmasked: bool) -> tuple[int, ...]:
+    """The mapping's column is as wide as its longest name where there is room; who asked for people sees them whole."""
+    mapping, identifier = (max(cell_len(one_line(row[column])) for row in rows) for column in (1, 2))
+    if not unmasked:
+        identifier = min(identifier, MOST_IDENTIFIER)
+    return 40, min(mapping, max(SHARED - identifier, SHARED - MOST_IDENTIFIER)), identifier, 5, 16
 
 
 def _cells(lead: Lead) -> tuple[str, ...]:

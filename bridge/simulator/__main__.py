@@ -1,4 +1,4 @@
-"""`python -m bridge.simulator`: both APIs as a process of their own, for tests and measurements."""
+"""`bridge simulate`, `python -m bridge.simulator`: both APIs as a process of their own, for trials and measurements."""
 
 from __future__ import annotations
 
@@ -19,29 +19,85 @@ from bridge.simulator.serve import Servers, serve
 from bridge.simulator.world import World
 
 
+ABOUT = """\
+Serve both APIs on loopback until Ctrl-C; prints their addresses and keys as one line of JSON.
+Nothing leaves this machine and nothing is kept.
+"""
+CONTROL = """\
+control API, at the address "control" of that line; it takes no key:
+  GET  /_sim/queue-ids       every queueId, as JSON lines for `bridge enqueue --from -`
+  GET  /_sim/leads           what LeadSquared holds
+  GET  /_sim/stats           calls, refusals, updates
+  POST /_sim/create-unknown  create the leads that LeadSquared does not know
+  POST /_sim/faults          make calls fail: {"rates": {"leadsquared": {"error_500": 0.1}},
+                             "fail_next": [{"kind": "throttle", "times": 2, "at": "leadbyte"}]};
+                             an unknown kind is answered with those that there are
+
+example: curl -sS CONTROL/_sim/queue-ids | bridge enqueue --from -
+"""
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Each option with its default; the text as it is written here."""
+
+
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bridge.simulator", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="bridge simulate", description=ABOUT, epilog=CONTROL, formatter_class=_Help
+    )
     parser.add_argument("--leads", type=int, default=0, help="how many leads LeadByte's queue holds")
     parser.add_argument("--unknown", type=float, default=0.1, help="share of people the CRM does not know")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--envelope", choices=("records", "results", "bare"), default="records")
+    parser.add_argument("--seed", type=int, default=0, help="other leads for another number")
+    parser.add_argument(
+        "--envelope",
+        choices=("records", "results", "bare"),
+        default="records",
+        help="form of LeadByte's reply to a poll",
+    )
     parser.add_argument("--latency", type=float, default=0.0, help="seconds a lead stays queued")
     parser.add_argument("--slow", type=float, default=0.05, help="share of leads queued for 3 seconds")
     parser.add_argument("--quarantined", type=float, default=0.05, help="share of leads held in quarantine")
-    parser.add_argument("--limit", type=_limit, default=(25, 5.0), metavar="CALLS/SECONDS", help="0/1: none")
-    parser.add_argument("--hidden", type=_limit, default=None, metavar="CALLS/SECONDS")
-    parser.add_argument("--throttle-form", choices=("429", "403", "200"), default="429")
+    parser.add_argument(
+        "--limit",
+        type=_limit,
+        default="25/5",
+        metavar="CALLS/SECONDS",
+        help="LeadSquared's limit of calls; 0/1 for none",
+    )
+    parser.add_argument(
+        "--hidden",
+        type=_limit,
+        default=None,
+        metavar="CALLS/SECONDS",
+        help="a second limit, named only by its refusals",
+    )
+    parser.add_argument(
+        "--throttle-form",
+        choices=("429", "403", "200"),
+        default="429",
+        help="HTTP status of a call that is refused for the limit",
+    )
     parser.add_argument(
         "--async-delay", type=float, default=0.5, help="seconds until an async update is applied"
     )
     parser.add_argument("--queue-any", action="store_true", help="answer unknown queueIds as still queued")
-    parser.add_argument("--ports", type=int, nargs=3, default=(0, 0, 0), help="LeadByte, LeadSquared, async")
+    parser.add_argument(
+        "--ports",
+        type=int,
+        nargs=3,
+        default=(0, 0, 0),
+        metavar=("LEADBYTE", "LEADSQUARED", "ASYNC"),
+        help="ports to listen on; 0 for any free one",
+    )
     return parser.parse_args(argv)
 
 
 def _limit(text: str) -> tuple[int, float]:
     calls, _, seconds = text.partition("/")
-    return int(calls), float(seconds)
+    try:
+        return int(calls), float(seconds)
+    except ValueError:
+        raise argparse.ArgumentTypeError("write CALLS/SECONDS, like 25/5") from None
 
 
 def build(options: argparse.Namespace) -> World:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sqlite_utils import Database
+
+from bridge.errors import StoreError
 from bridge.store.births import Births
 from bridge.store.database import connect, translated
 from bridge.store.deliveries import Deliveries
@@ -36,4 +39,14 @@ def open_store(state_dir: Path, account: str = "default") -> SqliteStore:
     database = connect(path)
     with translated(path):
         migrate(database, path)
+    _of_this_account(database, path, account)
     return SqliteStore(database, path, account)
+
+
+def _of_this_account(database: Database, path: Path, account: str) -> None:
+    held = database.conn.execute("SELECT account FROM queue_item LIMIT 1").fetchone()
+    if held and held[0] != account:
+        database.conn.close()
+        raise StoreError(
+            f"{path}: belongs to the account {held[0]!r}; set BRIDGE_ACCOUNT to it, or BRIDGE_STATE_DIR to another directory"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Container, Iterable, Iterator, Sequence
 
+from bridge.errors import Conflict
 from bridge.model import Mapped, ResolvedItem, Stage, Stamp, State, identity
 from bridge.policy.merging import Meeting, Open, Stamped, meet
 from bridge.ports import Birth, Reopened
@@ -23,9 +24,7 @@ OPEN = """
 SELECT identity, id, item_id, mapping, state, stale, fields, older, as_of FROM delivery
 WHERE state IN ('pending', 'failed', 'unprocessed') AND account = ? AND identity IN ({identities})
 """
-ITSELF = (
-    "SELECT identity, id, item_id, mapping, state, stale, fields, older, as_of FROM delivery WHERE id = ?"
-)
+STILL_STALE = "SELECT 1 FROM delivery WHERE id = ? AND state = 'pending' AND stale = 1"
 SAME_LEAD = """
 UPDATE delivery SET state = 'superseded', reason = 'a newer result of the same lead', updated_at = ?
 WHERE item_id = ? AND mapping = ? AND state IN ('failed', 'unprocessed')
@@ -73,6 +72,8 @@ class Births(Base):
 
     def record_remapped(self, reopened: Reopened, birth: Birth, now: float) -> None:
         with self._writing() as connection:
+            if not connection.execute(STILL_STALE, (reopened.delivery_id,)).fetchone():
+                return
             if birth.mapped is None:
                 _supersede(connection, [reopened.delivery_id], "mapped anew", now)
                 self._bear(connection, [birth], now, set())
@@ -99,9 +100,6 @@ class Births(Base):
         self, connection: sqlite3.Connection, delivery_id: int, birth: Birth, mapped: Mapped, now: float
     ) -> None:
         rows = self._open(connection, [mapped.identity]).get(mapped.identity, [])
-        if delivery_id not in {row["id"] for row in rows}:
-            # Mapped to another identity now; it still gives what it had taken over.
-            rows += connection.execute(ITSELF, (delivery_id,)).fetchall()
         met = _met(birth, mapped, rows)
         _supersede(connection, [one for one in met.supersedes if one != delivery_id], REPLACED, now)
         if met.beaten_by is not None:
@@ -109,7 +107,8 @@ class Births(Base):
             _supersede(connection, [delivery_id], BEATEN, now)
             return
         values = _values(mapped, met.fields, Stamp(birth.at, birth.item_id))
-        connection.execute(REPLACE, (now, now, birth.at, *values, delivery_id))
+        if connection.execute(REPLACE, (now, now, birth.at, *values, delivery_id)).rowcount != 1:
+            raise Conflict(f"delivery {delivery_id} is no longer pending")
 
     def _open(self, connection: sqlite3.Connection, identities: Sequence[str]) -> dict[str, list[Row]]:
         sql = OPEN.format(identities=", ".join("?" * len(identities)))
@@ -144,9 +143,11 @@ def _without_meetings(births: Iterable[Birth]) -> Iterator[Sequence[Birth]]:
 
 
 def _met(birth: Birth, mapped: Mapped, rows: Iterable[Row]) -> Meeting:
+    """Only deliveries of one mapping meet: those of another may go another way and mean other fields."""
     stamp = Stamp(birth.at, birth.item_id)
     new = {name: (value, stamp) for name, value in mapped.fields.items()}
-    return meet(new, [_open(row, birth) for row in rows if row["fields"] != "{}"])
+    own = [row for row in rows if row["mapping"] == birth.mapping and row["fields"] != "{}"]
+    return meet(new, [_open(row, birth) for row in own])
 
 
 def _open(row: sqlite3.Row, birth: Birth) -> Open:

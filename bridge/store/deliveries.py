@@ -7,9 +7,20 @@ from collections.abc import Sequence
 from itertools import chain
 
 from bridge.errors import Conflict
-from bridge.model import Call, Delivery, Lane, Move, Stage, State, identity
-from bridge.policy.merging import Stamped, agree, settle
-from bridge.store.base import LEASE_SECONDS, Base, Row, loaded, marks, read_agreed, rows_named, stamped
+from bridge.model import Call, Delivery, Lane, Move, Stage, Stamp, State, identity
+from bridge.policy.merging import Stamped, agree, merge, settle
+from bridge.store.base import (
+    LEASE_SECONDS,
+    Base,
+    Row,
+    dumped,
+    loaded,
+    marks,
+    older_than,
+    read_agreed,
+    rows_named,
+    stamped,
+)
 
 LANES = """
 WITH RECURSIVE lanes (lane) AS (
@@ -28,9 +39,10 @@ SELECT lane, oldest FROM (
 """
 CANDIDATES = """
 SELECT d.id, d.item_id, i.queue_id, d.mapping, d.identity, d.lookup, d.lane, d.keys, d.fields, d.older, d.as_of,
-    d.attempts, d.polls, d.request_id, d.sent_at, d.state, d.force, a.fields AS agreed
+    d.attempts, d.polls, d.request_id, d.sent_at, d.state, d.force, a.fields AS agreed, b.fields AS agreed_lookup
 FROM delivery d JOIN queue_item i ON i.id = d.item_id
 LEFT JOIN agreed a ON a.account = d.account AND a.target = d.target AND a.identity = d.identity
+LEFT JOIN agreed b ON d.lookup <> d.identity AND b.account = d.account AND b.target = d.target AND b.identity = d.lookup
 WHERE d.state = 'pending' AND d.stale = 0 AND d.lane = ? AND d.due_at <= ?
 AND NOT EXISTS (SELECT 1 FROM delivery f WHERE f.account = d.account AND f.target = d.target
     AND f.identity = d.identity AND f.state IN ('sending', 'submitted', 'in_doubt'))
@@ -61,6 +73,12 @@ UPDATE delivery SET leased = 1, due_at = :until WHERE id IN (
     SELECT id FROM delivery WHERE state = :state AND due_at <= :now ORDER BY due_at LIMIT :limit
 ) RETURNING *, (SELECT queue_id FROM queue_item WHERE id = item_id) AS queue_id
 """
+IN_DOUBT = """
+SELECT d.*, i.queue_id FROM delivery d JOIN queue_item i ON i.id = d.item_id
+WHERE i.account = ? AND i.queue_id = ? AND d.state = 'in_doubt'
+"""
+RESOLVE = "UPDATE delivery SET state = ?, reason = ?, updated_at = ? WHERE id = ? AND state = 'in_doubt'"
+NOT_DONE = "a person said that it was not carried out"
 OUTDATED = "newer values for the same lead were already sent"
 EQUAL = "equal to what LeadSquared already holds"
 
@@ -75,13 +93,15 @@ class Deliveries(Base):
         self, mode: str, now: float, size: int, linger: float, call_id: str
     ) -> Sequence[Delivery]:
         for lane in self._lanes(mode, now, size, linger):
-            with self._writing() as connection:
-                batch = self._take(connection, lane, now, size)
-                ids = [delivery.id for delivery in batch]
-                sql = CLAIM.format(ids=", ".join("?" * len(ids)))
-                connection.execute(sql, (call_id, now, now, *ids))
-            if batch:
-                return batch
+            looked = True
+            while looked:
+                with self._writing() as connection:
+                    batch, looked = self._take(connection, lane, now, size)
+                    ids = [delivery.id for delivery in batch]
+                    sql = CLAIM.format(ids=", ".join("?" * len(ids)))
+                    connection.execute(sql, (call_id, now, now, *ids))
+                if batch:
+                    return batch
         return []
 
     def record(self, call: Call, moves: Sequence[Move], now: float) -> None:
@@ -92,8 +112,8 @@ class Deliveries(Base):
                 raise Conflict("a delivery is no longer in the state that it was read in")
             self._attempts(connection, call, [(m.delivery.id, m.to, m.reason) for m in moves])
             self._agree(connection, [m.delivery for m in moves if m.to is State.SYNCED], now)
-            lost = [m.delivery for m in moves if _maybe_applied(m)]
-            self._doubt(connection, {delivery.identity: delivery.fields for delivery in lost}, now)
+            lost = [m.delivery for m in moves if m.unknown or _maybe_applied(m)]
+            self._doubt(connection, {one: d.fields for d in lost for one in known_as(d)}, now)
 
     def claim_submitted(self, now: float, limit: int) -> Sequence[Delivery]:
         return self._await(State.SUBMITTED, now, limit)
@@ -109,24 +129,35 @@ class Deliveries(Base):
             )
             self._attempts(connection, call, [(delivery.id, delivery.state, reason)])
 
+    def resolve(self, queue_id: str, *, done: bool, now: float) -> int:
+        with self._writing() as connection:
+            rows = connection.execute(IN_DOUBT, (self._account, queue_id)).fetchall()
+            doubted = [_delivery(row, stamped(row)) for row in rows]
+            told = (State.SYNCED, None) if done else (State.FAILED, NOT_DONE)
+            connection.executemany(RESOLVE, [(*told, now, delivery.id) for delivery in doubted])
+            self._agree(connection, doubted if done else [], now)
+            return len(doubted)
+
     def _lanes(self, mode: str, now: float, size: int, linger: float) -> list[str]:
         parameters = {"mode": f"{mode}|", "now": now, "size": size, "lingered": now - linger}
         return [row["lane"] for row in self._all(LANES, parameters)]
 
-    def _take(self, connection: sqlite3.Connection, lane: str, now: float, size: int) -> list[Delivery]:
+    def _take(
+        self, connection: sqlite3.Connection, lane: str, now: float, size: int
+    ) -> tuple[list[Delivery], bool]:
+        """A batch, and whether there was anything to look at: what need not be sent is closed, a few in a transaction."""
         batch: list[Delivery] = []
         taken: set[str] = set()
-        while not batch and (rows := connection.execute(CANDIDATES, (lane, now, 2 * size)).fetchall()):
-            for row in rows:
-                if len(batch) == size:
-                    break
-                if not taken.isdisjoint((row["identity"], row["lookup"])):
-                    continue
+        rows = connection.execute(CANDIDATES, (lane, now, 2 * size)).fetchall()
+        for row in rows:
+            # Answers are matched without case in every script, so nor may two such values travel together.
+            names = {row["identity"].casefold(), row["lookup"].casefold()}
+            if len(batch) < size and taken.isdisjoint(names):
                 delivery = self._settled(connection, row, now)
                 if delivery is not None:
-                    taken |= {row["identity"], row["lookup"]}
+                    taken |= names
                     batch.append(delivery)
-        return batch
+        return batch, bool(rows)
 
     def _attempts(
         self, connection: sqlite3.Connection, call: Call, ended: Sequence[tuple[int, str, str | None]]
@@ -136,25 +167,36 @@ class Deliveries(Base):
         connection.execute(ATTEMPT.format(rows=marks(len(rows), 10)), list(chain.from_iterable(rows)))
 
     def _agree(self, connection: sqlite3.Connection, applied: Sequence[Delivery], now: float) -> None:
-        before = self._agreed(connection, [delivery.identity for delivery in applied])
-        agreed = {d.identity: agree(before.get(d.identity, {}), d.fields, d.stamps) for d in applied}
-        self._keep_agreed(connection, agreed, now)
+        """Under every name that the lead was known by in this delivery."""
+        names = {one: delivery for delivery in applied for one in known_as(delivery)}
+        before = self._agreed(connection, list(names))
+        self._keep_agreed(
+            connection, {one: agree(before.get(one, {}), d.fields, d.stamps) for one, d in names.items()}, now
+        )
 
     def _settled(self, connection: sqlite3.Connection, row: Row, now: float) -> Delivery | None:
         """The delivery as it is to be sent; None where nothing of it is: then it is closed."""
         fields = stamped(row)
-        if row["agreed"] is None:
+        if row["agreed"] is None and row["agreed_lookup"] is None:
             return _delivery(row, fields)
+        agreed = merge(read_agreed(row["agreed"] or "{}"), read_agreed(row["agreed_lookup"] or "{}"))
         key = Lane.parse(row["lane"]).search_by or loaded(row["keys"])[0]
-        settled = settle(fields, read_agreed(row["agreed"]), frozenset({key}), force=bool(row["force"]))
+        settled = settle(fields, agreed, frozenset({key}), force=bool(row["force"]))
         if settled.outdated:
             connection.execute(CLOSE, (State.SUPERSEDED, OUTDATED, now, row["id"]))
             return None
-        delivery = _delivery(row, {name: fields[name] for name in settled.fields})
+        left = {name: fields[name] for name in settled.fields}
+        delivery = _delivery(row, left)
         if settled.equal:
             connection.execute(CLOSE, (State.SKIPPED, EQUAL, now, row["id"]))
             self._agree(connection, [delivery], now)
             return None
+        if len(left) < len(fields):
+            values = dumped({name: value for name, (value, _) in left.items()})
+            older = dumped(older_than(left, Stamp(row["as_of"], row["item_id"])))
+            connection.execute(
+                "UPDATE delivery SET fields = ?, older = ? WHERE id = ?", (values, older, row["id"])
+            )
         return delivery
 
     def _await(self, state: State, now: float, limit: int) -> Sequence[Delivery]:
@@ -164,6 +206,11 @@ class Deliveries(Base):
         with self._writing() as connection:
             rows = connection.execute(AWAITED, parameters).fetchall()
             return [_delivery(row, stamped(row)) for row in rows]
+
+
+def known_as(delivery: Delivery) -> set[str]:
+    """The lead's identity, and the name it was looked up by where that is another."""
+    return {delivery.identity, identity(delivery.key, delivery.lookup)}
 
 
 def _moved(call: Call, move: Move) -> tuple[object, ...]:

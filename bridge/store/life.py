@@ -22,6 +22,10 @@ UPDATE delivery SET due_at = :now, reason = :reason, updated_at = :now,
     state = CASE WHEN lane LIKE '%|automations|%' THEN 'in_doubt' ELSE 'pending' END
 WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending'
 """
+LONGEST_SECONDS = 86_400.0
+"""No interval of the bridge is longer: what is due later than that was stored by a clock that was wrong."""
+
+TOO_LATE = "UPDATE {table} SET due_at = :now WHERE state = :state AND due_at > :now + :most"
 CALLS = """
 SELECT answered_at FROM (SELECT * FROM attempt ORDER BY id DESC LIMIT 20000)
 WHERE host = ? AND answered_at > ? GROUP BY call_id, answered_at ORDER BY answered_at
@@ -60,6 +64,10 @@ class Life(Base):
             self._doubt(connection, {row["identity"]: loaded(row["fields"]) for row in sending}, now)
             for mode, host in HOSTS.items():
                 connection.execute(LOST_ATTEMPTS, {"now": now, "host": host, "mode": mode, "reason": LOST})
+            for table, state in (("queue_item", "waiting"), ("delivery", "pending")):
+                connection.execute(
+                    TOO_LATE.format(table=table), {"now": now, "state": state, "most": LONGEST_SECONDS}
+                )
             found = connection.execute(RECOVER, {"now": now, "reason": LOST}).rowcount
             connection.execute(
                 "UPDATE delivery SET leased = 0, due_at = ? WHERE leased = 1 AND state IN (?, ?)",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bridge.model import LEAD_STATES, Json, State
+from bridge.model import LEAD_STATES, Json
 from bridge.ports import Failure, Selection, Status
 from bridge.store.base import Base, Row, loaded
 
@@ -68,10 +68,6 @@ UNION ALL
 SELECT queue_id, NULL, state, 'poll', coalesce(reason, ''), NULL, polls, updated_at, updated_at, id FROM queue_item
 WHERE state = 'expired' AND updated_at >= :since
 ORDER BY at DESC, id
-"""
-RESOLVE = """
-UPDATE delivery SET state = :to, reason = :reason, updated_at = :now
-WHERE state = 'in_doubt' AND item_id = (SELECT id FROM queue_item WHERE queue_id = :queue_id AND account = :account)
 """
 
 
@@ -145,14 +141,6 @@ class People(Base):
 
     def reopened_leads(self, resynced_at: float) -> Mapping[str, int]:
         return self._counted(REOPENED, mark=resynced_at)
-
-    def resolve(self, queue_id: str, *, done: bool, now: float) -> int:
-        to, reason = (
-            (State.SYNCED, None) if done else (State.FAILED, "a person said that it was not carried out")
-        )
-        told = {"to": to, "reason": reason, "now": now, "queue_id": queue_id, "account": self._account}
-        with self._writing() as connection:
-            return connection.execute(RESOLVE, told).rowcount
 
     def _where(self, selection: Selection) -> tuple[str, dict[str, Any]]:
         conditions, told = ["account = :account"], {"account": self._account}

@@ -283,6 +283,56 @@ class StoreContract:
         assert delivery.fields == {"EmailAddress": "a@example.com", "City": "Leeds"}
         assert delivery.next_key is None
 
+    def test_deliveries_of_two_mappings_do_not_swallow_each_other(self, store: Store) -> None:
+        self.resolve(store, "q1")
+        [item] = store.unmapped(1)
+        silent = Lane("async", "", "silent")
+        births = [
+            Birth(item.id, "one", State.PENDING, mapped("id-1", AUTOMATED, Stage="Sold"), None, 10.0),
+            Birth(item.id, "two", State.PENDING, mapped("id-1", silent, City="Leeds"), None, 10.0),
+        ]
+        store.record_mapped([item], births, 10.0)
+        [first] = self.claim(store, "c1", mode="async")
+        assert self.claim(store, "c2", mode="async") == []
+        store.record(call("c1"), [Move(first, State.SYNCED, 60.0)], 60.0)
+        [second] = self.claim(store, "c3", 70.0, mode="async")
+        assert {first.lane.option, second.lane.option} == {"automations", "silent"}
+
+    def test_values_that_only_fold_alike_do_not_travel_together(self, store: Store) -> None:
+        self.bear(store, "q1", mapped("weiß@example.com"))
+        self.bear(store, "q2", mapped("weiss@example.com"))
+        assert [len(self.claim(store, call_id)) for call_id in ("c1", "c2", "c3")] == [1, 1, 0]
+
+    def test_an_older_result_by_another_key_does_not_overwrite(self, store: Store) -> None:
+        keys = ["EmailAddress", "Phone"]
+        fields = {"EmailAddress": "a@example.com", "Phone": "+44-7700900123", "Stage": "Sold"}
+        self.bear(store, "new", Mapped(fields, keys, BULK), at=20.0)
+        by_phone = Lane("bulk", "Phone", "unprocessed")
+        self.finish(store, State.PENDING, "c1", lane=by_phone)
+        self.finish(store, State.SYNCED, "c2", 61.0)
+        old = Mapped({"Phone": "+44-7700900123", "Stage": "Lost"}, ["Phone"], by_phone)
+        self.bear(store, "old", old, at=10.0)
+        assert self.claim(store, "c3", 80.0) == []
+        assert self.states(store) == {"synced": 1, "superseded": 1}
+
+    def test_a_lead_that_became_unknown_is_not_skipped_as_equal(self, store: Store) -> None:
+        self.bear(store, "first", mapped(Stage="Sold"), at=1.0)
+        self.finish(store, State.SYNCED)
+        self.bear(store, "gone", mapped(Stage="Lost"), at=2.0)
+        self.finish(store, State.UNPROCESSED, "c2", 70.0, reason="Lead does not exist", unknown=True)
+        self.bear(store, "again", mapped(Stage="Sold"), at=3.0)
+        assert [d.queue_id for d in self.claim(store, "c3", 80.0)] == ["again"]
+
+    def test_what_is_read_back_is_what_was_sent(self, store: Store) -> None:
+        self.bear(store, "new", mapped("id-1", AUTOMATED, Stage="Sold"), at=20.0)
+        [first] = self.claim(store, "c1", mode="async")
+        store.record(call("c1"), [Move(first, State.SYNCED, 60.0)], 60.0)
+        self.bear(store, "old", mapped("id-1", AUTOMATED, Stage="Lost", City="Leeds"), at=10.0)
+        self.claim(store, "c2", 70.0, mode="async")
+        store.recover(80.0)
+        [doubted] = store.claim_in_doubt(80.0, 10)
+        assert doubted.fields == {"ProspectID": "id-1", "City": "Leeds"}
+
     def test_an_outcome_is_recorded_with_its_attempt(self, store: Store) -> None:
         self.bear(store, "q1", mapped())
         self.finish(store, State.UNPROCESSED, reason="Lead does not exist in the system", attempt=True)
@@ -512,6 +562,71 @@ class StoreContract:
         assert store.resolve("q1", done=done, now=91.0) == 1
         assert store.resolve("q1", done=done, now=92.0) == 0
         assert self.states(store) == {state: 1}
+
+    def test_a_doubt_settled_as_done_is_agreed(self, store: Store) -> None:
+        self.bear(store, "new", mapped("id-1", AUTOMATED, Stage="Sold"), at=20.0)
+        self.claim(store, mode="async")
+        store.recover(90.0)
+        store.resolve("new", done=True, now=91.0)
+        self.bear(store, "old", mapped("id-1", AUTOMATED, Stage="Lost"), at=10.0)
+        assert self.claim(store, "c2", 95.0, mode="async") == []
+        assert self.states(store) == {"synced": 1, "superseded": 1}
+
+    def test_a_resync_of_two_deliveries_of_one_lead_loses_neither(self, store: Store) -> None:
+        self.resolve(store, "q1")
+        [item] = store.unmapped(1)
+        births = [
+            Birth(item.id, "one", State.FAILED, None, "no phone", 10.0),
+            Birth(item.id, "two", State.PENDING, mapped(City="Leeds"), None, 10.0),
+        ]
+        store.record_mapped([item], births, 10.0)
+        self.finish(store, State.UNPROCESSED, reason="Lead does not exist", unknown=True)
+        store.resync(Selection(), 70.0, refetch=False, force=False, deadline_at=999.0)
+        for reopened in store.reopened(10):
+            made = mapped(Stage="Sold") if reopened.mapping == "one" else mapped(City="Leeds")
+            born = Birth(item.id, reopened.mapping, State.PENDING, made, None, 10.0)
+            store.record_remapped(reopened, born, 71.0)
+        sent: dict[str, str] = {}
+        for n in range(2):
+            for delivery in self.claim(store, f"d{n}", 80.0):
+                sent |= delivery.fields
+                store.record(call(f"d{n}"), [Move(delivery, State.SYNCED, 81.0)], 81.0)
+        assert (sent.get("Stage"), sent.get("City")) == ("Sold", "Leeds")
+
+    def test_a_row_that_is_no_longer_re_opened_is_not_mapped_anew(self, store: Store) -> None:
+        self.bear(store, "q1", mapped(Stage="Bad"))
+        self.finish(store, State.FAILED, reason="bad")
+        store.resync(Selection(), 70.0, refetch=False, force=False, deadline_at=999.0)
+        [reopened] = store.reopened(10)
+        born = Birth(reopened.item.id, "m", State.PENDING, mapped(Stage="Good"), None, 10.0)
+        store.record_remapped(reopened, born, 71.0)
+        self.finish(store, State.SYNCED, "c2", 80.0)
+        store.record_remapped(reopened, Birth(reopened.item.id, "m", State.FAILED, None, "no", 10.0), 90.0)
+        assert self.states(store) == {"synced": 1}
+
+    def test_values_of_another_person_do_not_follow_a_lead_whose_identity_was_mended(
+        self, store: Store
+    ) -> None:
+        self.bear(store, "ann", mapped("all@example.com", Phone="+44-7700900111"), at=10.0)
+        self.bear(store, "bob", mapped("all@example.com", Stage="Sold"), at=20.0)
+        self.finish(store, State.FAILED, reason="no such lead")
+        store.resync(Selection(), 70.0, refetch=False, force=False, deadline_at=999.0)
+        [reopened] = store.reopened(10)
+        made = mapped("bob@example.com", Stage="Sold")
+        store.record_remapped(reopened, Birth(reopened.item.id, "m", State.PENDING, made, None, 20.0), 71.0)
+        [delivery] = self.claim(store, "c2", 80.0)
+        assert delivery.fields == {"EmailAddress": "bob@example.com", "Stage": "Sold"}
+
+    def test_what_a_wrong_clock_stored_is_due_again_after_a_restart(self, store: Store) -> None:
+        years = 10 * 365 * 86_400.0
+        store.track([Track("q1")], years, years + 1000)
+        self.bear(store, "q2", mapped(), at=10.0)
+        self.finish(store, State.PENDING, now=60.0)
+        batch = self.claim(store, "c2", 100.0)
+        store.record(call("c2"), [Move(d, State.PENDING, years) for d in batch], 101.0)
+        store.recover(200.0)
+        assert [i.queue_id for i in store.claim_waiting(200.0, 10)] == ["q1"]
+        assert [d.queue_id for d in self.claim(store, "c3", 201.0)] == ["q2"]
 
     def test_a_newer_result_replaces_a_failure_only_if_it_holds_all_its_fields(self, store: Store) -> None:
         self.bear(store, "q1", mapped(City="Leeds"), at=10.0)

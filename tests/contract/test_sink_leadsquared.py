@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from bridge.errors import CallError, Denied, LostAnswer, Refused, ServerFault, Throttled, Unreachable
 from bridge.http import open_client
@@ -280,3 +281,25 @@ def test_a_url_with_a_path_is_the_whole_base(path: str, works: bool) -> None:
     else:
         with pytest.raises(Refused, match="could not be found"):
             asyncio.run(main())
+
+
+def test_a_refused_key_is_never_taken_for_a_forgotten_request() -> None:
+    answer = '{"RequestId": "7d1e", "Message": "Invalid x-api-key for request id 7d1e, not found"}'
+
+    async def main() -> None:
+        async def handle(_: web.BaseRequest) -> web.Response:
+            return web.Response(status=401, text=answer, content_type="application/json")
+
+        runner = web.ServerRunner(web.Server(handle))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with open_client() as client:
+            sink = LeadSquaredSink(
+                client, url=url, access_key="a", secret_key="s", async_url=url, async_api_key="k"
+            )
+            with pytest.raises(Denied):
+                await sink.confirm("7d1e")
+        await runner.cleanup()
+
+    asyncio.run(main())

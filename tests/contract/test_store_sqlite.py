@@ -149,3 +149,11 @@ def test_the_second_process_is_told_who_holds_the_state_directory(tmp_path: Path
     assert caught.value.exit_code == 75
     with state_lock(tmp_path):
         pass
+
+
+def test_a_database_of_another_account_is_refused(tmp_path: Path) -> None:
+    store = open_store(tmp_path, "acme")
+    store.track([Track("q1")], 1.0, 2.0)
+    store.close()
+    with pytest.raises(StoreError, match="belongs to the account 'acme'; set BRIDGE_ACCOUNT"):
+        open_store(tmp_path, "other")

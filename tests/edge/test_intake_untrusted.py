@@ -122,7 +122,7 @@ def test_a_cell_may_not_be_endless() -> None:
 
 
 def test_reasons_hold_nothing_of_the_line() -> None:
-    lines = b'jane@example.com, x\n{"queueId": "q", "jane": jane@example.com}\njane @example.com\n["jane", {"jane": 1}]\n'
+    lines = b'{"queueId": "q", "jane": jane@example.com}\njane@example.com, x\njane @example.com\n["jane", {"jane": 1}]\n'
     reasons = [str(found) for found in read(lines) if isinstance(found, BadLine)]
     assert len(reasons) == 4
     assert not any("jane" in reason or "\n" in reason for reason in reasons)

@@ -276,11 +276,11 @@ def test_fields(fields: str, what: str) -> None:
         ("{from: lead.x, empty: keep}", "empty in field mx_X can't be 'keep'; known here: skip, send"),
         (
             "{from: lead.x, type: phone, region: UK}",
-            "region in field mx_X can't be 'UK'; write two capital letters such as GB or US",
+            "region in field mx_X can't be 'UK'; did you mean GB?",
         ),
         (
             "{from: lead.x, type: phone, region: gb}",
-            "region in field mx_X can't be 'gb'; write two capital letters such as GB or US",
+            "region in field mx_X can't be 'gb'; did you mean GB?",
         ),
         (
             "{from: lead.x, region: GB}",
@@ -314,6 +314,14 @@ def test_fields(fields: str, what: str) -> None:
         (
             "lead.",
             "from in field mx_X can't be used: 'lead.' is not a JMESPath: it ends too early; finish it",
+        ),
+        (
+            "contains(lead.x, 'a')[0",
+            "is not a JMESPath: a bracket is missing: [ is not closed",
+        ),
+        (
+            "\"contains(lead.x, ')'\"",
+            "a bracket is missing: ( is not closed",
         ),
         (
             "lead..x",

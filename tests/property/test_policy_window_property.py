@@ -67,7 +67,7 @@ class Driver:
         self.calls[self.under_way.pop(0)][1] = self.now
         if self.window.throttled(self.now, (told.calls, told.seconds) if told else None, retry_after):
             assert told is not None
-            self.learned.append((self.now, told))
+            self.learned.append((self.now, told, len(self.calls)))
         assert (self.window.wait(self.now) or 0) > 0
 
     def wait(self, gap: float) -> None:
@@ -97,10 +97,10 @@ def test_no_span_ever_holds_more_calls_than_are_allowed(
         driver.step(what, much)
     calls = driver.calls
     assert most_in_a_span(calls, configured.seconds, 0.0, inf) <= configured.calls
-    ends = [*(at for at, _ in driver.learned), inf]
-    for (since, told), until in zip(driver.learned, ends[1:], strict=True):
+    ends = [*(at for at, _, _ in driver.learned), inf]
+    for (since, told, already), until in zip(driver.learned, ends[1:], strict=True):
         # Calls that were under way when the limit was told left under the limit before.
-        later = [call for call in calls if call[0] >= since]
+        later = calls[already:]
         until = min(until, since + RETRY_UPWARDS_SECONDS)
         assert most_in_a_span(later, told.seconds, since, until) <= told.calls
 

@@ -461,3 +461,29 @@ def test_text_that_is_no_utf8_is_refused_rather_than_guessed() -> None:
         with pytest.raises(ServerFault, match="LeadByte answered HTTP 200 with text that is not UTF-8"):
             read(latin, "LeadByte")
     assert json_of(Reply(200, {}, b'\xef\xbb\xbf{"a":1}'), "LeadByte") == {"a": 1}
+
+
+def test_odd_bytes_in_the_status_line_do_not_make_an_answered_call_look_unsent() -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            await head(reader)
+            writer.write(answer().replace(b"200 OK", b"200 \xe9\xff"))
+            await writer.drain()
+
+    async def use(client: Client, base: str) -> list[int]:
+        return [(await call(client, Request("GET", base), redact=redact)).status for _ in range(2)]
+
+    assert against(peer, use) == [200, 200]
+
+
+def test_a_failure_of_our_own_after_sending_is_a_lost_answer() -> None:
+    class Confused(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            raise ValueError(f"after {request.url} was sent")
+
+    async def main() -> None:
+        async with Client(Confused(), timeout=1.0, max_reply_bytes=1) as client:
+            with pytest.raises(LostAnswer):
+                await call(client, Request("POST", "https://h/"), redact=redact)
+
+    asyncio.run(main())

@@ -139,8 +139,35 @@ def test_a_bad_line_reads_as_one_line() -> None:
 
 def test_a_csv_without_its_column_is_refused() -> None:
     assert bad("id,email\nq,a@b.c\n", "csv") == [1]
-    assert bad("id,email\nq,a@b.c\n") == [1, 2]
     assert bad("\n\nqueueId,x,x\na,1,2\n") == [3]
+
+
+NO_COLUMN = "no column queueId in the first line; name the column that holds the queueIds so"
+
+
+@pytest.mark.parametrize(
+    "header", ["id,email", "a;b", '"id","email"', "x\ty", "lead_id", "Id", '"Lead ID"', "queue ids", "UUID"]
+)
+def test_a_table_without_its_column_is_one_bad_line(header: str) -> None:
+    assert read(f"\n{header}\nq1,a@b.c\nq2\n") == [BadLine("in", 2, NO_COLUMN)]
+
+
+@pytest.mark.parametrize("name", ["queueId", "QueueRef", "queue_id", "Queue Ref", " QUEUE ID ", "queue_ref"])
+def test_spellings_of_the_column_and_the_key(name: str) -> None:
+    assert read(f"{name}\na\n") == [Track("a")]
+    assert read(f"x,{name}\n1,a\n") == [Track("a", {"x": "1"})]
+    assert read(json.dumps({name: "a", "x": 1})) == [Track("a", {"x": 1})]
+    assert read(json.dumps({"results": [{name: "a", "status": "Queued"}]})) == [Track("a")]
+
+
+def test_leadbytes_own_spelling_counts_first() -> None:
+    assert read('{"queue_id": "b", "queueId": "a"}') == [Track("a", {"queue_id": "b"})]
+    assert read('{"queue ref": "b", "queue_id": "a"}') == [Track("a", {"queue ref": "b"})]
+
+
+@pytest.mark.parametrize("first", ["id1", "lead-7", "7", "leads", "ids-2"])
+def test_what_is_no_heading_is_an_id(first: str) -> None:
+    assert ids(f"{first}\nb\n") == [first, "b"]
 
 
 def test_only_json_is_json() -> None:

@@ -351,3 +351,21 @@ def test_any_json_is_read_or_is_an_error_of_ours(body: object) -> None:
         assert reply.view[name] is None or isinstance(reply.view[name], str)
     again = read_queue(reply.raw, ID)
     assert again == reply
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"status": "Rejected", "message": "Request rejected by gateway"}',
+        '{"status": "Invalid", "message": "Invalid API key"}',
+        '{"status": "Processed", "message": "API key expired"}',
+    ],
+)
+@pytest.mark.parametrize("status", [200, 401, 503])
+def test_an_object_that_names_no_lead_is_never_a_result(status: int, body: str) -> None:
+    def polled() -> QueueReply:
+        classify(status, {}, body, 0.0)
+        return read_queue(body, "q-1")
+
+    with pytest.raises(CallError):
+        polled()

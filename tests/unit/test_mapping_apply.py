@@ -47,7 +47,7 @@ def test_keys_are_those_the_lead_has_in_order() -> None:
     assert both is not None
     assert both.keys == ("EmailAddress", "Phone")
     assert both.lane == Lane("bulk", "EmailAddress", "failed")
-    assert both.identity == "EmailAddress=a@b.c"
+    assert both.identity == "emailaddress=a@b.c"
     phone = by_keys(BULK, email=" ", phone1="1")
     assert phone is not None
     assert phone.keys == ("Phone",)
@@ -75,7 +75,7 @@ def test_no_key_at_all_is_unmappable() -> None:
 def test_without_search_keys_the_lead_is_found_by_its_own_id(head: str, lane: Lane, mode: str) -> None:
     mapped = by_keys(head, id="p1")
     assert mapped is not None
-    assert (mapped.keys, mapped.lane, mapped.identity) == (("ProspectId",), lane, "ProspectId=p1")
+    assert (mapped.keys, mapped.lane, mapped.identity) == (("ProspectId",), lane, "prospectid=p1")
     text = f"version: 1\n{head}fields: {{Phone: leadId, ProspectID: leadId}}"
     found = load({"x/y.z.yaml": text})[0]
     assert (found.name, found.file, found.mode, found.search_by) == ("y.z", "x/y.z.yaml", mode, ())

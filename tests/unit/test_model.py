@@ -93,12 +93,11 @@ def test_only_what_fires_automations_may_not_be_repeated(option: str, repeatable
 
 
 def test_an_identity_is_trimmed_and_in_no_case() -> None:
-    assert identity("EmailAddress", " ANN@Example.COM ") == "EmailAddress=ann@example.com"
-    assert identity("mx_Name", "STRASSE") == identity("mx_Name", "straße")
+    assert identity("EmailAddress", " ANN@Example.COM ") == "emailaddress=ann@example.com"
     mapped = Mapped(
         {"EmailAddress": "A@b.c", "Phone": "1"}, ["EmailAddress", "Phone"], Lane("bulk", "", "failed")
     )
-    assert mapped.identity == "EmailAddress=a@b.c"
+    assert mapped.identity == "emailaddress=a@b.c"
 
 
 def delivery(search_by: str, *keys: str) -> Delivery:
@@ -149,3 +148,11 @@ def test_failures_of_whole_calls_are_told_apart_by_what_to_do_next() -> None:
     }
     assert set(errors.CallError.__subclasses__()) == kinds
     assert all(issubclass(kind, errors.BridgeError) for kind in kinds)
+
+
+def test_two_people_whose_names_only_fold_alike_are_two() -> None:
+    assert identity("EmailAddress", "weiß@example.com") != identity("EmailAddress", "weiss@example.com")
+
+
+def test_both_spellings_of_the_lead_id_name_one_lead() -> None:
+    assert identity("ProspectID", "A1") == identity("ProspectId", "a1")

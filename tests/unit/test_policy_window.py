@@ -347,3 +347,10 @@ def test_slow_calls_come_to_use_the_window_fully_too() -> None:
     work(window, account, 100.0, 700.0, lambda _: 2.0)
     assert account.refused == 0
     assert account.served - before >= 0.95 * 25 * 700 / (5 + 2)
+
+
+def test_no_answer_can_ask_for_more_than_an_hour() -> None:
+    window = Window(Limit(25, 5.0))
+    window.take()
+    window.throttled(100.0, None, 999_999_999.0)
+    assert window.wait(100.0) == 3600.0

@@ -242,12 +242,32 @@ def test_csv_cells_are_no_formulas_and_rows_stay_rows() -> None:
 
 def test_text_is_safe_for_a_terminal_and_fits_100_columns() -> None:
     nasty = "\x1b[31mred\x9b2J\u202eflow" + "\N{CJK UNIFIED IDEOGRAPH-4E16}" * 60
-    failures = [failure(nasty, reason=nasty, mapping=nasty, identifier=nasty, stage="map")]
-    lines = written(write_text, failures, unmasked=True).splitlines()
+    long = f"{nasty}@{nasty}"
+    failures = [failure(nasty, reason=nasty, mapping=nasty, identifier=long, stage="map")]
+    lines = written(write_text, failures).splitlines()
     assert all(line.isprintable() for line in lines)
     table = next(n for n, line in enumerate(lines) if "QUEUE ID" in line)
     assert cell_len(lines[table + 1]) <= 100
     assert lines[table + 1].endswith("2 2026-01-02 03:04")
+
+
+def test_text_does_not_cut_people_who_were_asked_for() -> None:
+    identifier = "a.very.long.name.indeed.it.goes.on@department.example.com"
+    lines = written(write_text, [failure(identifier=identifier)], unmasked=True).splitlines()
+    assert f"{identifier}     2 2026-01-02 03:04" in lines[-1]
+
+
+@pytest.mark.parametrize("mapping", ["m", "leadbyte-to-crm-two"])
+def test_text_gives_the_mapping_the_width_it_needs(mapping: str) -> None:
+    lines = written(write_text, [failure(mapping=mapping)]).splitlines()
+    assert f"{mapping:<7} j…@example.com     2 2026" in lines[-1]
+
+
+def test_text_shows_no_more_leads_of_a_group_than_asked() -> None:
+    out = io.StringIO()
+    write_text(build([failure(f"queue-{n}") for n in range(9)], {}, NOW), out, shown=3)
+    assert out.getvalue().count("queue-") == 3
+    assert "… and 6 more" in out.getvalue()
 
 
 def test_text_shows_twenty_leads_of_a_group_and_says_how_many_more() -> None:
