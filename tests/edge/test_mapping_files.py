@@ -317,11 +317,11 @@ def test_fields(fields: str, what: str) -> None:
         ),
         (
             "contains(lead.x, 'a')[0",
-            "is not a JMESPath: a bracket is missing: [ is not closed",
+            "from in field mx_X can't be used: 'contains(lead.x, 'a')[0' is not a JMESPath: a bracket is missing: [ is",
         ),
         (
             "\"contains(lead.x, ')'\"",
-            "a bracket is missing: ( is not closed",
+            "from in field mx_X can't be used: 'contains(lead.x, ')'' is not a JMESPath: a bracket is missing: ( is",
         ),
         (
             "lead..x",

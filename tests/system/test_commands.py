@@ -66,6 +66,33 @@ def test_enqueue_reads_csv_from_standard_input(bridge: Bridge) -> None:
     said = bridge("enqueue", "--from", "-", input='shop;queueId;note\nsouth;c1;"A; B"\nwest;c2;\n')
     assert (said.code, said.stdout) == (0, "2 tracked, 0 already known, 0 refused\n")
     assert bridge.lead("c1")["context"] == {"shop": "south", "note": "A; B"}
+    assert '\n  context: {"shop": "south", "note": "A; B"}\n' in bridge("show", "c1").stdout
+
+
+def test_enqueue_takes_every_file(bridge: Bridge) -> None:
+    (bridge.directory / "a.txt").write_text("a1\n")
+    (bridge.directory / "b.csv").write_text("Queue ID,shop\nb1,north\n")
+    files = ("--from", "a.txt", "--from", "-", "--from", "b.csv")
+    said = bridge("enqueue", *files, input="c1\nc2\n")
+    assert (said.code, said.stdout) == (0, "4 tracked, 0 already known, 0 refused\n")
+    assert bridge.lead("b1")["context"] == {"shop": "north"}
+    twice = bridge("enqueue", "d1", "--from", "-", "--from", "-", input="d2\n")
+    assert (twice.code, len(twice.errors)) == (2, 1)
+    missing = bridge("enqueue", "--from", "a.txt", "d3", "--from", "none.txt")
+    assert missing.code == 2
+    assert missing.errors[0].startswith("none.txt: ")
+    assert bridge.counts() == {"waiting": 4}
+
+
+def test_enqueue_refuses_a_file_that_is_given_as_an_id(bridge: Bridge) -> None:
+    (bridge.directory / "leads.csv").write_text("queueId\na1\n")
+    said = bridge("enqueue", "a1", "leads.csv", "x" * 300)
+    assert (said.code, said.stdout) == (1, "1 tracked, 0 already known, 2 refused\n")
+    assert said.errors[0] == "argument:2: is a file; did you mean --from FILE?"
+
+
+def test_the_version(bridge: Bridge) -> None:
+    assert re.fullmatch(r"bridge \d+\.\d+\.\d+\n", bridge("--version").stdout)
 
 
 def test_enqueue_reads_leadbytes_own_submit_reply(bridge: Bridge) -> None:
@@ -140,7 +167,7 @@ def test_a_running_service_is_fed_and_asked_from_outside(bridge: Bridge, simulat
         followed = bridge("resync", "--json")
         assert followed.json["reopened"] == 1
         assert bridge.counts() == {"synced": 4}
-        assert "the service is running and does the work" in followed.stderr
+        assert "is running and does the work" in followed.stderr
         assert service.process.poll() is None
     assert simulator.written("new@example.com") == 1
 
@@ -195,6 +222,16 @@ def test_status_as_text_shows_the_limits_and_the_last_errors(rest: Rest) -> None
     assert "leadsquared: limit 25 calls in 5 s\n" in said
     assert "unknown LeadByte status 'Vetted'" in said
     assert f"{rest.ids['failed']}  push: {TOO_LONG}" in said
+    assert "leadbyte: no limit set\n" in said
+
+
+def test_status_tells_equal_errors_once(bridge: Bridge, simulator: Simulator) -> None:
+    bridge.track(simulator.lead(None), simulator.lead(None), simulator.lead("new@example.com", known=False))
+    bridge.drain()
+    said = bridge("status").stdout
+    assert said.count(NO_EMAIL) == 1
+    assert f"map: {NO_EMAIL} (and 1 more like it)\n" in said
+    assert f"push: {UNKNOWN}\n" in said
 
 
 FIELDS = (
@@ -284,7 +321,8 @@ def test_a_drain_writes_the_reports(rest: Rest) -> None:
 def test_show_tells_all_of_one_lead(rest: Rest) -> None:
     said = rest.bridge("show", rest.ids["failed"]).stdout
     for words in (
-        '"firstname":"' + "E" * 60,
+        '"firstname": "' + "E" * 60,
+        ": failed at stage push, 1 calls, ",
         "mx_Outcome = Sold",
         f"reason: {TOO_LONG}",
         "push answered → failed",
@@ -402,6 +440,11 @@ def test_map_previews_a_reply_and_sends_nothing(bridge: Bridge, simulator: Simul
     unmappable = bridge("map", "leadbyte-to-leadsquared", "reply.json")
     assert (unmappable.code, unmappable.errors) == (1, [NO_EMAIL])
     assert bridge("map", "nothing", "reply.json").code == 2
+    for text, why in (("{", "not JSON (line 1, column 2)"), ('{"a": 1}', "it holds no result of a lead")):
+        path.write_text(text)
+        wrong = bridge("map", "leadbyte-to-leadsquared", "reply.json")
+        assert wrong.code == 2
+        assert wrong.errors[0].startswith(f"reply.json: no reply of LeadByte's to a queue poll: {why}; ")
     assert simulator.world.calls == {}
     assert not bridge.state.exists()
 
@@ -460,7 +503,7 @@ def test_keys_that_a_vendor_quotes_appear_nowhere(bridge: Bridge, simulator: Sim
     simulator.world.fail_next("mx_error", at="leadbyte.apiqueue")
     simulator.world.fail_next("mx_error", at="leadsquared.bulk_update")
     bridge.track(simulator.lead("ann@example.com"))
-    assert bridge.drain().stderr.count("Bad keys: ***") == 4
+    assert bridge.drain().stderr.count("Bad keys: ***") == 2
     assert bridge.counts() == {"failed": 1}
     assert "Bad keys: ***" in bridge("report", "--unmasked", "--format", "json").stdout
     assert "Bad keys: ***" in (bridge.state / "reports" / "latest.json").read_text()
