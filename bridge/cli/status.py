@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
@@ -85,11 +84,9 @@ def _lines(found: Mapping[str, Json]) -> Iterator[str]:
 
 def _errors(last: Sequence[Mapping[str, Json]]) -> Iterator[str]:
     """A line for each kind of error, at its latest."""
-    alike = Counter((error["stage"], error["reason"]) for error in last)
     for error in last:
-        if n := alike.pop((error["stage"], error["reason"]), 0):
-            more = f" (and {n - 1} more like it)" if n > 1 else ""
-            yield f"{at(error['at'])}  {error['queue_id']}  {error['stage']}: {error['reason']}{more}"
+        more = f" (and {error['n'] - 1} more like it)" if error["n"] > 1 else ""
+        yield f"{at(error['at'])}  {error['queue_id']}  {error['stage']}: {error['reason']}{more}"
 
 
 def _host(name: str, host: Mapping[str, Json]) -> str:

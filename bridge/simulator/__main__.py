@@ -18,22 +18,21 @@ from bridge.simulator.queue import Profile
 from bridge.simulator.serve import Servers, serve
 from bridge.simulator.world import World
 
-
 ABOUT = """\
 Serve both APIs on loopback until Ctrl-C; prints their addresses and keys as one line of JSON.
 Nothing leaves this machine and nothing is kept.
 """
 CONTROL = """\
-control API, at the address "control" of that line; it takes no key:
-  GET  /_sim/queue-ids       every queueId, as JSON lines for `bridge enqueue --from -`
-  GET  /_sim/leads           what LeadSquared holds
-  GET  /_sim/stats           calls, refusals, updates
-  POST /_sim/create-unknown  create the leads that LeadSquared does not know
-  POST /_sim/faults          make calls fail: {"rates": {"leadsquared": {"error_500": 0.1}},
-                             "fail_next": [{"kind": "throttle", "times": 2, "at": "leadbyte"}]};
-                             an unknown kind is answered with those that there are
+control API; CONTROL is the address "control" of that line (.../_sim); it takes no key:
+  GET  CONTROL/queue-ids       every queueId, as JSON lines for `bridge enqueue --from -`
+  GET  CONTROL/leads           what LeadSquared holds
+  GET  CONTROL/stats           calls, refusals, updates
+  POST CONTROL/create-unknown  create the leads that LeadSquared does not know
+  POST CONTROL/faults          make calls fail: {"rates": {"leadsquared": {"error_500": 0.1}},
+                               "fail_next": [{"kind": "throttle", "times": 2, "at": "leadbyte"}]};
+                               an unknown kind is answered with those that there are
 
-example: curl -sS CONTROL/_sim/queue-ids | bridge enqueue --from -
+example: curl -sS CONTROL/queue-ids | bridge enqueue --from -
 """
 
 

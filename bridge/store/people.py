@@ -49,13 +49,14 @@ SELECT status, count(*) AS n FROM queue_item
 WHERE state IN ('waiting', 'expired') AND reason LIKE '%is not in BRIDGE_LEADBYTE__STATUSES%' GROUP BY status
 """
 LAST_ERRORS = """
-SELECT queue_id, stage, reason, at FROM (
-    SELECT i.queue_id, d.stage, d.reason, d.updated_at AS at FROM delivery d JOIN queue_item i ON i.id = d.item_id
-    WHERE d.state IN ('failed', 'unprocessed', 'in_doubt')
+SELECT queue_id, stage, reason, max(at) AS at, count(*) AS n FROM (
+    SELECT * FROM (SELECT i.queue_id, d.stage, d.reason, d.updated_at AS at
+        FROM delivery d JOIN queue_item i ON i.id = d.item_id
+        WHERE d.state IN ('failed', 'unprocessed', 'in_doubt') ORDER BY d.updated_at DESC LIMIT 1000)
     UNION ALL
-    SELECT queue_id, 'poll', reason, updated_at FROM queue_item
-    WHERE state IN ('waiting', 'expired') AND reason IS NOT NULL
-) ORDER BY at DESC LIMIT 5
+    SELECT * FROM (SELECT queue_id, 'poll', reason, updated_at FROM queue_item
+        WHERE state IN ('waiting', 'expired') AND reason IS NOT NULL ORDER BY updated_at DESC LIMIT 1000)
+) GROUP BY stage, reason ORDER BY at DESC LIMIT 5
 """
 FAILURES = """
 SELECT i.queue_id, d.mapping, d.state, d.stage, coalesce(d.reason, '') AS reason,
