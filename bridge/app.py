@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
+
 from bridge import http, reports, telemetry
 from bridge.files import MappingDirectory, write_reports
 from bridge.leadbyte import LeadByteSource
@@ -33,6 +35,8 @@ from bridge.server import LocalServer, create_app
 from bridge.settings import Settings
 from bridge.store import SqliteStore, open_store
 from bridge.store.lock import state_lock
+
+log = structlog.get_logger()
 
 Clock = Callable[[], float]
 MOST_CONFIRMATIONS = 25
@@ -154,6 +158,7 @@ class App:
         token = wanted.token if wanted.token.get_secret_value() else None
         server = LocalServer(create_app(intake=intake, status=status, token=token), wanted.listen)
         await server.start()
+        log.info("listening", url=server.url, intake=token is not None)
         try:
             yield
         finally:

@@ -70,7 +70,7 @@ def decode(text: str, who: str, status: int = 200) -> Json:
         if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
             raise RecursionError
         # Half of a surrogate pair can be escaped in JSON, but neither stored nor sent on as UTF-8.
-        if "\\ud" in text.lower():
+        if "\\u" in text and "\\ud" in text.lower():
             value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     except RecursionError:
         raise ServerFault(f"{who} answered HTTP {status} with JSON nested too deeply") from None

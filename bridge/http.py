@@ -8,6 +8,7 @@ import re
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final, Self, cast
 from urllib.parse import quote, urlencode
 
@@ -80,9 +81,8 @@ class _Outgoing(httpx.Request):
     """
 
     def __init__(self, request: Request, extensions: dict[str, Any]) -> None:
-        query = f"?{urlencode(request.params, quote_via=quote)}" if request.params else ""
         self.method = request.method
-        self.url = cast("httpx.URL", request.url + query)
+        self.url = cast("httpx.URL", request.url + _query(tuple(request.params.items())))
         if any(_UNSENDABLE.search(value) for value in request.headers.values()):
             raise UnsendableError
         self.headers = httpx.Headers(request.headers)
@@ -92,6 +92,11 @@ class _Outgoing(httpx.Request):
     @property
     def content(self) -> bytes:
         return self._body
+
+
+@lru_cache(256)
+def _query(params: tuple[tuple[str, str], ...]) -> str:
+    return f"?{urlencode(params, quote_via=quote)}" if params else ""
 
 
 def open_client(

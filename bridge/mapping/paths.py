@@ -19,6 +19,7 @@ from jmespath.exceptions import (
     ParseError,
 )
 from jmespath.functions import Functions
+from jmespath.visitor import TreeInterpreter
 
 from bridge.mapping.convert import UnreadableError
 from bridge.mapping.document import nearest, shown
@@ -100,7 +101,7 @@ def compile_path(text: str) -> Path:
     for name in names:
         _known(name, text)
     steps = _steps(compiled.parsed)
-    find = _walk(steps) if steps else _interpret(compiled.search)
+    find = _walk(steps) if steps else _interpret(compiled.parsed)
     return Path(text, find, impersonal=_IMPERSONAL.issuperset(names) and _narrow(compiled.parsed))
 
 
@@ -205,10 +206,13 @@ def _walk(steps: tuple[str, ...]) -> Find:
     return find
 
 
-def _interpret(search: Callable[[Json], Json]) -> Find:
+def _interpret(parsed: Json) -> Find:
+    # One interpreter for all leads: it learns where each kind of node is handled, and holds nothing of a lead.
+    interpreter = TreeInterpreter()
+
     def find(view: Mapping[str, Json]) -> Json:
         try:
-            return search(view)
+            return interpreter.visit(parsed, view)
         except JMESPathTypeError as error:
             needs = " or ".join(error.expected_types)
             raise UnreadableError(

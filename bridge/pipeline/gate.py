@@ -30,6 +30,7 @@ class Gate:
         self._clock, self._rng = clock, rng
         self._wake = asyncio.Event()
         self._closed = False
+        self._waiting = 0
         self.changed = False
 
     @property
@@ -44,7 +45,8 @@ class Gate:
             if wait == 0:
                 self.window.take()
                 return True
-            with suppress(TimeoutError):
+            self._waiting += 1
+            with suppress(TimeoutError), self._no_longer_waiting():
                 await asyncio.wait_for(self._wake.wait(), wait and min(wait, LONGEST_SLEEP_SECONDS))
         return False
 
@@ -101,6 +103,13 @@ class Gate:
             self.window.learned = Learned(Limit(learned["calls"], learned["seconds"]), learned["at"])
         self.changed = kept["side"]["state"] != self.health.state
 
+    @contextmanager
+    def _no_longer_waiting(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
     def _wait(self) -> float | None:
         now = self._clock()
         closed = self.health.wait(now)
@@ -117,5 +126,6 @@ class Gate:
             say("side", host=self.name, state=str(self.health.state), reason=self.health.reason or None)
 
     def _notify(self) -> None:
-        self._wake.set()
-        self._wake = asyncio.Event()
+        if self._waiting:
+            self._wake.set()
+            self._wake = asyncio.Event()

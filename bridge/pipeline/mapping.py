@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import structlog
+
 from bridge.errors import CallError, LeadUnmappable
 from bridge.mapping import MappingFile, epoch
 from bridge.model import Json, ResolvedItem, State
 from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
 from bridge.ports import Birth, Reopened, Source, Store
+
+log = structlog.get_logger()
 
 CHUNK = 64
 NOT_WANTED = "the mapping's `when` leaves this lead out"
@@ -45,6 +49,8 @@ class MapStage:
         if items:
             births = [birth for item in items for birth in self._births(item)]
             await self._desk(self._store.record_mapped, items, births, self._clock())
+            failed = sum(birth.state is State.FAILED for birth in births)
+            log.info("mapped", leads=len(items), deliveries=len(births), failed=failed)
         for one in reopened:
             await self._desk(self._store.record_remapped, one, self._remap(one), self._clock())
         return bool(items or reopened)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -80,6 +81,7 @@ class PushStage:
         now = self._clock()
         call = Call(call_id, Stage.PUSH, HOSTS[self._batching.mode], started_at, now, result)
         await self._desk(self._store.record, call, moves, now)
+        log.info("pushed", mode=self._batching.mode, result=result, **Counter(str(move.to) for move in moves))
 
     async def _call(self, batch: Sequence[Delivery]) -> tuple[list[Move], str]:
         try:

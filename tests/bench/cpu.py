@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from bridge import telemetry
 from bridge.app import App
 from bridge.model import Track
 from bridge.settings import Settings
@@ -96,6 +97,7 @@ async def whole(settings: Settings, queue_ids: list[str]) -> float:
 
 def main() -> None:
     """Read a task from standard input, write the seconds of CPU to standard output."""
+    telemetry.configure("json", "info", ())
     task = json.load(sys.stdin)
     settings = Settings.model_validate(task["settings"])
     run = {"bare": bare, "whole": whole}[task["run"]]

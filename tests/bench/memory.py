@@ -7,6 +7,7 @@ import json
 import resource
 import sys
 
+from bridge import telemetry
 from bridge.app import App
 from bridge.cli.base import put
 from bridge.intake import BadLine, read_tracks
@@ -34,6 +35,7 @@ async def work(settings: Settings, source: str) -> None:
 
 def main() -> None:
     """Read a task from standard input, write the peak memory in KiB to standard output."""
+    telemetry.configure("json", "info", ())
     task = json.load(sys.stdin)
     asyncio.run(work(Settings.model_validate(task["settings"]), task["source"]))
     put(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
