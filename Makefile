@@ -27,7 +27,7 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage report --fail-under=100 --include='bridge/errors.py,bridge/model.py,bridge/mapping/*,bridge/policy/*,bridge/leadbyte/wire.py,bridge/leadsquared/wire.py'
+	$(BIN)/coverage report --fail-under=100 --include='bridge/errors.py,bridge/model.py,bridge/mapping/*,bridge/policy/*,bridge/intake/*,bridge/exchange.py,bridge/leadbyte/*,bridge/leadsquared/*'
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
