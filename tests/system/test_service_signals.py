@@ -139,3 +139,21 @@ def test_a_resync_told_to_stop_says_what_goes_on(bridge: Bridge, simulator: Simu
     bridge.drain()
     assert bridge.counts() == {"synced": 30}
     assert (len(world.writes), world.doubled) == (60, 0)
+
+
+def test_a_resync_takes_over_from_a_service_that_dies_while_it_follows(
+    bridge: Bridge, simulator: Simulator
+) -> None:
+    emails = [f"late{number}@example.com" for number in range(3)]
+    bridge.track(*(simulator.lead(email, known=False) for email in emails))
+    bridge.drain()
+    for email in emails:
+        simulator.world.add_person({"EmailAddress": email})
+    with bridge.start("run", env={"BRIDGE_LEADSQUARED__BATCH_LINGER_SECONDS": "60"}) as service:
+        service.until("started")
+        with bridge.start("resync") as resync:
+            until(lambda: bridge.counts().get("pending") == 3, "the service holds the re-opened leads back")
+            service.process.kill()
+            said = resync.finished()
+    assert said.code == 0
+    assert "now 3 synced" in said.stdout
