@@ -89,11 +89,11 @@ class PushStage:
         except CallError as error:
             resume_at = self._gate.failed(error)
             log.warning("push failed", leads=len(batch), kind=type(error).__name__, reason=str(error))
-            return list(self._moves_after(batch, error, resume_at)), type(error).__name__.lower()
+            return self._moves_after(batch, error, resume_at), type(error).__name__.lower()
         self._gate.answered()
         moves = self._delivering.after_push(batch, outcomes, self._clock(), self._rng.random())
         return list(moves), "answered"
 
-    def _moves_after(self, batch: Sequence[Delivery], error: CallError, resume_at: float) -> Sequence[Move]:
+    def _moves_after(self, batch: Sequence[Delivery], error: CallError, resume_at: float) -> list[Move]:
         now, jitter = self._clock(), self._rng.random()
         return list(self._delivering.after_error(batch, error, now, jitter, resume_at))
