@@ -54,9 +54,11 @@ def _character(one: str) -> str:
     units = one.encode("utf-16-be", "surrogatepass").hex()
     escapes = "".join(rf"\\+u{_hex(units[at : at + 4])}" for at in range(0, len(units), 4))
     python = rf"\\+(?:x{_hex(f'{ord(one):02x}')}|U{_hex(f'{ord(one):08x}')})"
-    forms = [rf"\\*{re.escape(one)}", percent, escapes, python]
+    # The character itself comes last: a `%` is the beginning of its own percent form.
+    forms = [percent, escapes, python]
     forms += [r"\\+" + re.escape(json.dumps(one)[2:-1])] if one in "\b\f\n\r\t" else []
     forms += [r"\+"] if one == " " else []
+    forms += [rf"\\*{re.escape(one)}"]
     return f"(?:{'|'.join(forms)})"
 
 

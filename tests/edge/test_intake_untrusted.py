@@ -7,7 +7,7 @@ import itertools
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.intake import BadLine, Kind, read_tracks
@@ -145,7 +145,6 @@ def test_memory_does_not_grow_with_the_source(form: bytes) -> None:
     assert peak(20_000) < 2 * peak(200) + 50_000
 
 
-@settings(deadline=None, max_examples=200)
 @given(
     st.lists(
         st.sampled_from(

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import jmespath
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import LeadUnmappable, MappingError
@@ -40,14 +40,12 @@ def every_type() -> MappingFile:
 EVERY_TYPE = every_type()
 
 
-@settings(deadline=None)
 @given(st.lists(WORDS, min_size=0, max_size=4), VIEWS)
 def test_a_plain_path_finds_what_jmespath_finds(names: list[str], view: dict[str, Any]) -> None:
     path = ".".join(json.dumps(name) for name in ["lead", *names])
     assert repr(compile_path(path).find(view)) == repr(jmespath.search(path, view))
 
 
-@settings(deadline=None)
 @given(JSON)
 def test_each_type_gives_clean_text_or_a_reason_without_the_value(found: Any) -> None:
     view = dict.fromkeys(NAMES) | {"lead": {"a": found}}
@@ -62,7 +60,6 @@ def test_each_type_gives_clean_text_or_a_reason_without_the_value(found: Any) ->
             assert found not in trace.note
 
 
-@settings(deadline=None)
 @given(VIEWS)
 def test_a_lead_is_mapped_or_told_why_not(view: dict[str, Any]) -> None:
     with contextlib.suppress(LeadUnmappable):
@@ -72,7 +69,6 @@ def test_a_lead_is_mapped_or_told_why_not(view: dict[str, Any]) -> None:
         assert mapped.keys == ("ProspectID",)
 
 
-@settings(deadline=None)
 @given(JSON)
 def test_when_is_true_as_a_jmespath_filter_takes_it(found: Any) -> None:
     assert compile_path("lead").holds({"lead": found}) == bool(jmespath.search("[?@]", [found]))
@@ -85,7 +81,6 @@ def searched(text: str, view: dict[str, Any]) -> str:
         return "unreadable"
 
 
-@settings(deadline=None)
 @given(TEXTS | st.text(string.ascii_letters + "0123456789.[]{}()*?@&|!=<>'\"`,: -", max_size=30), VIEWS)
 def test_any_text_is_a_path_or_is_refused(text: str, view: dict[str, Any]) -> None:
     try:
@@ -121,7 +116,6 @@ YAML_WORDS = [
 YAML_BITS = st.sampled_from([*YAML_LINES, *YAML_WORDS, *"[]{}?&*!|>%@~\n"])
 
 
-@settings(deadline=None)
 @given(TEXTS | st.lists(YAML_BITS | TEXTS, max_size=12).map("".join))
 def test_any_text_is_a_mapping_or_is_refused_with_lines(text: str) -> None:
     try:
@@ -136,7 +130,6 @@ def test_any_text_is_a_mapping_or_is_refused_with_lines(text: str) -> None:
         run_tests(mapping)
 
 
-@settings(deadline=None)
 @given(st.integers(1_000_000_000, 9_999_999_999))
 def test_a_time_is_the_same_in_every_form(seconds: int) -> None:
     moment = datetime.fromtimestamp(seconds, UTC)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.model import Stamp
@@ -27,7 +27,6 @@ def three(draw: st.DrawFn) -> list[dict[str, tuple[str, Stamp]]]:
 
 
 @given(three())
-@settings(deadline=None)
 def test_merging_knows_no_order(fields: list[dict[str, tuple[str, Stamp]]]) -> None:
     one, other, third = fields
     assert merge(one, other) == merge(other, one)
@@ -130,7 +129,6 @@ LATE = [("arrive", (1, {"B": "x"})), ("claim", 0), ("arrive", (3, {"B": "y"})), 
     False,
 )
 @example([*LATE, ("claim", 1), ("end", "failed"), ("arrive", (5, {"A": "x"}))], False)
-@settings(deadline=None, max_examples=300)
 def test_the_target_ends_with_the_newest_value_of_each_field(
     steps: list[tuple[str, Any]], force: bool
 ) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from math import inf
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.policy.window import RETRY_UPWARDS_SECONDS, Limit, Window
@@ -88,7 +88,6 @@ def most_in_a_span(calls: list[list[float]], seconds: float, since: float, until
 
 
 @given(LIMITS, st.lists(STEPS, max_size=40))
-@settings(deadline=None, max_examples=300)
 def test_no_span_ever_holds_more_calls_than_are_allowed(
     configured: Limit, steps: list[tuple[str, object]]
 ) -> None:
@@ -106,7 +105,6 @@ def test_no_span_ever_holds_more_calls_than_are_allowed(
 
 
 @given(LIMITS, LIMITS, st.floats(0, 2 * RETRY_UPWARDS_SECONDS))
-@settings(deadline=None)
 def test_a_learned_limit_never_allows_more_than_the_configured_one(
     configured: Limit, told: Limit, later: float
 ) -> None:
@@ -121,7 +119,6 @@ def test_a_learned_limit_never_allows_more_than_the_configured_one(
 
 
 @given(LIMITS, st.lists(GAPS, max_size=60))
-@settings(deadline=None)
 def test_a_restart_forgets_no_call(limit: Limit, gaps: list[float]) -> None:
     first, now, answers = Window(limit), 1_700_000_000.0, []
     for gap in gaps:

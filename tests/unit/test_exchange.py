@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import ServerFault
@@ -67,7 +67,6 @@ def test_half_a_surrogate_pair_cannot_get_into_the_store() -> None:
     json.dumps(value, ensure_ascii=False).encode()
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

@@ -6,7 +6,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import UsageError
@@ -230,7 +230,6 @@ IDS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_s
 )
 
 
-@settings(deadline=None, max_examples=100)
 @given(
     st.lists(st.tuples(IDS, st.dictionaries(NAMES, VALUES, max_size=3)), min_size=1),
     st.sampled_from([None, 1]),

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import CallError, Denied, Refused, ServerFault, Throttled
@@ -339,7 +339,6 @@ shapes = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200)
 @given(shapes)
 def test_any_json_is_read_or_is_an_error_of_ours(body: object) -> None:
     try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import CallError, Denied, Refused, ServerFault, Throttled
@@ -274,7 +274,6 @@ entries = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.none() | st.integers(0, 4), entries, entries, entries)
 def test_only_what_is_listed_once_and_counted_is_synced(
     count: int | None, good: Any, bad: Any, gone: Any
@@ -634,7 +633,6 @@ junk = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150)
 @given(junk)
 def test_any_json_is_an_outcome_or_an_error_of_ours(reply: object) -> None:
     for read in (

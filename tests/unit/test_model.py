@@ -1,7 +1,7 @@
 """The words and their one table, the values that stages hand on, and the tree of errors."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import errors
@@ -79,7 +79,6 @@ WORD = st.text(st.characters(exclude_characters="|"), max_size=8)
 
 
 @given(st.builds(Lane, WORD, WORD, WORD, st.text(max_size=8)))
-@settings(deadline=None)
 def test_a_lane_survives_its_text(lane: Lane) -> None:
     assert Lane.parse(str(lane)) == lane
 

@@ -6,7 +6,7 @@ from math import ceil, log2
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import CallError, Denied, LostAnswer, Refused, ServerFault, Throttled, Unreachable
@@ -174,7 +174,6 @@ def test_one_offender_in_a_refused_batch_is_isolated_by_halves(size: int) -> Non
 
 
 @given(st.integers(1, 25), st.sets(st.integers(1, 25)))
-@settings(deadline=None)
 def test_any_offenders_fail_alone(size: int, offenders: set[int]) -> None:
     batch = [delivery(id_) for id_ in range(1, size + 1)]
     _, ended = calls_until_done(batch, offenders)
@@ -266,7 +265,6 @@ ANY = st.builds(
 
 
 @given(ANY, OUTCOMES, st.sampled_from(ERRORS), st.none() | st.just(HELD), st.floats(0, 1, exclude_max=True))
-@settings(deadline=None)
 def test_every_move_is_one_that_the_table_allows(
     one: Delivery, outcome: Outcome, error: CallError, held: dict[str, str] | None, jitter: float
 ) -> None:

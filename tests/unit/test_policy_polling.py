@@ -1,7 +1,7 @@
 """What a poll leads to, and intervals that grow."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import CallError, Denied, LostAnswer, Refused, ServerFault, Throttled, Unreachable
@@ -30,7 +30,6 @@ def test_intervals_double_from_first_to_most() -> None:
 
 
 @given(st.floats(0.01, 1e4), st.floats(0.01, 1e4), st.integers(0, 10**9), st.floats(0, 1, exclude_max=True))
-@settings(deadline=None)
 def test_an_interval_is_shortened_by_at_most_a_fifth(
     first: float, most: float, step: int, jitter: float
 ) -> None:
@@ -90,7 +89,6 @@ def test_past_the_deadline_a_lead_is_expired_with_the_last_reason(left: float) -
     st.floats(-1e5, 1e5),
     st.floats(0, 1, exclude_max=True),
 )
-@settings(deadline=None)
 def test_every_record_is_a_state_that_a_waiting_item_may_take(
     verdict: Verdict, polls: int, left: float, jitter: float
 ) -> None:

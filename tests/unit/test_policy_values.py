@@ -1,7 +1,7 @@
 """Which values LeadSquared reads as one."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.policy.values import digest, normal, same
@@ -44,7 +44,6 @@ def test_a_digest_is_short_and_of_any_text() -> None:
 
 
 @given(st.text(), st.text())
-@settings(deadline=None)
 def test_equal_digests_mean_one_value(one: str, other: str) -> None:
     assert (digest(one) == digest(other)) == same(one, other)
     assert normal(normal(one)) == normal(one)

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 from typing import TextIO
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -202,7 +202,6 @@ def test_an_identifier_of_any_form_is_masked_in_the_reason_but_not_within_words(
     assert mask_reason("born 1980-02-03", "1980-02-03") == "born 1…"
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.text(), st.text(st.sampled_from("aZ09+-@. "), min_size=3))
 def test_what_a_group_quotes_is_in_every_reason_of_it(text: str, identifier: str) -> None:
     reason = f"{text} {identifier} {text}"
