@@ -15,6 +15,10 @@ TRACK = """
 INSERT INTO queue_item (account, queue_id, context, due_at, deadline_at, tracked_at, updated_at)
 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
+LEDGER = """
+INSERT INTO ledger (account, day, tracked) VALUES (?, date(?, 'unixepoch'), ?)
+ON CONFLICT DO UPDATE SET tracked = tracked + excluded.tracked
+"""
 DUE = "SELECT 1 FROM queue_item WHERE state = 'waiting' AND due_at <= ? LIMIT 1"
 CLAIM = """
 UPDATE queue_item SET leased = 1, due_at = :until WHERE id IN (
@@ -37,20 +41,15 @@ class Items(Base):
     def track(self, tracks: Iterable[Track], now: float, deadline_at: float) -> int:
         new, stream = 0, iter(tracks)
         while chunk := list(islice(stream, CHUNK)):
+            times = (now, deadline_at, now, now)
             rows = [
-                (
-                    self._account,
-                    t.queue_id,
-                    json.dumps(dict(t.context), ensure_ascii=False),
-                    now,
-                    deadline_at,
-                    now,
-                    now,
-                )
+                (self._account, t.queue_id, json.dumps(dict(t.context), ensure_ascii=False), *times)
                 for t in chunk
             ]
             with self._writing() as connection:
-                new += connection.executemany(TRACK, rows).rowcount
+                added = connection.executemany(TRACK, rows).rowcount
+                connection.execute(LEDGER, (self._account, now, added))
+            new += added
         return new
 
     def claim_waiting(self, now: float, limit: int) -> Sequence[WaitingItem]:

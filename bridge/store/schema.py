@@ -11,6 +11,7 @@ from sqlite_utils import Database, Migrations
 
 from bridge.errors import StoreError
 from bridge.model import BIRTHS, ITEM_TRANSITIONS, TRANSITIONS, ItemState, State
+from bridge.store.database import writing
 
 AnyState = TypeVar("AnyState", State, ItemState)
 
@@ -132,32 +133,60 @@ FROM delivery d JOIN queue_item i ON i.id = d.item_id WHERE d.state = 'unprocess
 """
 
 
+LEDGER = """
+CREATE TABLE ledger (
+    account TEXT NOT NULL,
+    day TEXT NOT NULL,
+    tracked INTEGER NOT NULL DEFAULT 0,
+    forgotten INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (account, day)
+) STRICT, WITHOUT ROWID;
+INSERT INTO ledger (account, day, tracked)
+SELECT account, date(tracked_at, 'unixepoch'), count(*) FROM queue_item GROUP BY 1, 2;
+"""
+
+
 @migrations()
 def m001_first(database: Database) -> None:
     """The first release."""
     database.executescript(FIRST)
 
 
-NAMES = frozenset({m001_first.__name__})
+@migrations()
+def m002_ledger(database: Database) -> None:
+    """How many queueIds were tracked, and how many leads forgotten, on each day (UTC) of tracking."""
+    database.executescript(LEDGER)
+
+
+NAMES = frozenset({m001_first.__name__, m002_ledger.__name__})
 """Every migration of this version."""
 
 
 def migrate(database: Database, path: Path) -> None:
-    """Bring the database to this version. Raises StoreError where a newer version of the bridge wrote it."""
-    pending = migrations.pending(database)
-    unknown = {migration.name for migration in migrations.applied(database)} - NAMES
-    if unknown:
+    """Bring the database to this version, in one transaction. Raises StoreError where a newer version of the bridge wrote it."""
+    if not _is_current(database, path):
+        with writing(database, path):
+            if not _is_current(database, path):
+                migrations.apply(database)
+                _guard(database.conn)
+
+
+def _is_current(database: Database, path: Path) -> bool:
+    applied = {migration.name for migration in migrations.applied(database)}
+    if newer := applied - NAMES:
         raise StoreError(
-            f"{path}: written by a newer version of the bridge (it has {', '.join(sorted(unknown))}); "
+            f"{path}: written by a newer version of the bridge (it has {', '.join(sorted(newer))}); "
             "install that version or restore a backup from before the upgrade"
         )
-    if pending:
-        migrations.apply(database)
-    _guard(database.conn)
+    return applied == NAMES and _held(database.conn).items() >= guards().items()
+
+
+def _held(connection: sqlite3.Connection) -> dict[str, str]:
+    return dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall())
 
 
 def _guard(connection: sqlite3.Connection) -> None:
-    held = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
+    held = _held(connection)
     for name, sql in guards().items():
         if held.get(name) != sql:
             connection.execute(f"DROP TRIGGER IF EXISTS {name}")
