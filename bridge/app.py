@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from bridge import http, reports, telemetry
+from bridge.errors import BridgeError
 from bridge.files import MappingDirectory, write_reports
 from bridge.leadbyte import LeadByteSource
 from bridge.leadsquared import LeadSquaredSink
@@ -24,14 +25,15 @@ from bridge.pipeline.gate import Gate
 from bridge.pipeline.inbox import InboxStage
 from bridge.pipeline.mapping import MapStage
 from bridge.pipeline.polling import PollStage
+from bridge.pipeline.pruning import PruneStage, Retention
 from bridge.pipeline.pushing import Batching, PushStage
 from bridge.policy.backoff import Backoff
 from bridge.policy.delivering import Delivering
 from bridge.policy.polling import Polling
 from bridge.policy.window import Limit
-from bridge.ports import Store
+from bridge.ports import Sink, Source, Store
 from bridge.scheduler import Machine, Service, Stage
-from bridge.server import LocalServer, create_app
+from bridge.server import LocalServer, Readiness, create_app
 from bridge.settings import Settings
 from bridge.store import SqliteStore, open_store
 from bridge.store.lock import state_lock
@@ -39,17 +41,30 @@ from bridge.store.lock import state_lock
 log = structlog.get_logger()
 
 Clock = Callable[[], float]
+
+
+def steady_clock() -> Clock:
+    """A clock of epoch seconds that goes on from now, whatever the system's clock is set to later."""
+    start = time.time() - time.monotonic()
+    return lambda: start + time.monotonic()
+
+
 MOST_CONFIRMATIONS = 25
+CALLER_SECONDS = 10.0
+"""How long a caller of the HTTP side waits for a locked database; nobody waits for room on the disk."""
 MOST_QUEUE_REPLY = 1024 * 1024
 """Bytes of one queue result: it is kept, and a chunk of them is mapped at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The bridge for one set of settings. `clock` gives epoch seconds; `rng` makes jitter and call ids."""
+    """The bridge for one set of settings. `clock` gives epoch seconds, `steady` the same but is never set back; `rng`
+    makes jitter and call ids.
+    """
 
     settings: Settings
     clock: Clock = time.time
+    steady: Clock = field(default_factory=steady_clock)
     rng: random.Random = field(default_factory=random.Random)
 
     @property
@@ -132,31 +147,39 @@ class App:
         with state_lock(self.settings.state_dir), self.store() as store:
             self.settings.require(leadbyte=True, leadsquared=True, async_needed=async_needed)
             self.inbox.mkdir(mode=0o700, exist_ok=True)
+            store.verify()
             store.recover(self.clock())
             store.never_wait()
             async with (
                 self.source() as source,
                 self.sink(async_needed=async_needed) as sink,
             ):
-                machine = self._machine(store, source, sink, directory.current)
+                machine = self.machine(store, source, sink, directory.current)
                 async with self._listening(machine) if listen else nullcontext():
                     yield Service(machine)
 
     @asynccontextmanager
     async def _listening(self, machine: Machine) -> AsyncIterator[None]:
+        desk = Desk(CALLER_SECONDS, room=0.0)
+
         async def intake(tracks: Iterable[Track]) -> int:
             now = self.clock()
-            return await machine.desk(machine.store.track, tracks, now, now + self.deadline())
+            return await desk(machine.store.track, tracks, now, now + self.deadline())
 
         async def status() -> Mapping[str, Json]:
-            return dict(await machine.desk(machine.store.moving))
+            return dict(await desk(machine.store.moving))
+
+        def ready() -> Readiness:
+            sides = {gate.name: str(gate.health.state) for gate in machine.gates}
+            return Readiness(sides, working=all(stage.crew.trouble is None for stage in machine.stages))
 
         wanted = self.settings.server
         if not wanted.listen:
             yield
             return
         token = wanted.token if wanted.token.get_secret_value() else None
-        server = LocalServer(create_app(intake=intake, status=status, token=token), wanted.listen)
+        app = create_app(intake=intake, status=status, ready=ready, token=token)
+        server = LocalServer(app, wanted.listen)
         await server.start()
         log.info("listening", url=server.url, intake=token is not None)
         try:
@@ -164,16 +187,13 @@ class App:
         finally:
             await server.stop()
 
-    def _machine(
-        self,
-        store: Store,
-        source: LeadByteSource,
-        sink: LeadSquaredSink,
-        mappings: Callable[[], Sequence[MappingFile]],
+    def machine(
+        self, store: Store, source: Source, sink: Sink, mappings: Callable[[], Sequence[MappingFile]]
     ) -> Machine:
+        """Every stage, wired to these two sides."""
         desk = Desk()
         poll_gate, bulk_gate, async_gate = self._gates(store)
-        inbox = InboxStage(self.store, self.inbox, self.deadline(), self.clock)
+        inbox = InboxStage(self.store, self.inbox, self.deadline(), self.clock, desk)
         stages: list[Stage] = [
             inbox,
             self._poll_stage(store, desk, source, poll_gate),
@@ -182,9 +202,10 @@ class App:
             self._push_stage(store, desk, sink, async_gate, "async"),
             self._asking_stage(ConfirmStage, store, desk, sink, async_gate),
             self._asking_stage(DoubtStage, store, desk, sink, bulk_gate),
+            self._prune_stage(store, desk),
         ]
         gates = [poll_gate, bulk_gate, async_gate]
-        return Machine(store, desk, stages, inbox, gates, self._report_in_background, self.clock)
+        return Machine(store, desk, stages, inbox, gates, self._report_in_background, self.clock, self.steady)
 
     def _gates(self, store: Store) -> tuple[Gate, Gate, Gate]:
         source, sink = self.settings.leadbyte, self.settings.leadsquared
@@ -197,21 +218,21 @@ class App:
         return first, second, third
 
     def _gate(self, store: Store, name: str, limit: Limit) -> Gate:
-        gate = Gate(name, limit, self.clock, self.rng)
-        now = self.clock()
+        gate = Gate(name, limit, self.steady, self.rng)
+        now = self.steady()
         if (kept := store.checkpoint(f"host:{name}")) is not None:
             gate.restore(kept)
-        gate.window.remember(store.calls_since(name, now - gate.window.limit(now).seconds))
+        since = now - gate.window.limit(now).seconds
+        # What a clock that was wrong put into the future counts as just answered.
+        gate.window.remember(min(answered, now) for answered in store.calls_since(name, since))
         return gate
 
-    def _poll_stage(self, store: Store, desk: Desk, source: LeadByteSource, gate: Gate) -> PollStage:
+    def _poll_stage(self, store: Store, desk: Desk, source: Source, gate: Gate) -> PollStage:
         wanted = self.settings.leadbyte
         polling = Polling(Backoff(wanted.poll_first_seconds, wanted.poll_max_seconds))
         return PollStage(store, desk, source, gate, polling, wanted.concurrency, self.clock, self.rng)
 
-    def _push_stage(
-        self, store: Store, desk: Desk, sink: LeadSquaredSink, gate: Gate, mode: str
-    ) -> PushStage:
+    def _push_stage(self, store: Store, desk: Desk, sink: Sink, gate: Gate, mode: str) -> PushStage:
         wanted = self.settings.leadsquared
         bulk = mode == "bulk"
         batching = Batching(
@@ -221,9 +242,14 @@ class App:
         return PushStage(store, desk, sink, gate, self._delivering(), batching, width, self.clock, self.rng)
 
     def _asking_stage(
-        self, kind: type[AskingStage], store: Store, desk: Desk, sink: LeadSquaredSink, gate: Gate
+        self, kind: type[AskingStage], store: Store, desk: Desk, sink: Sink, gate: Gate
     ) -> AskingStage:
         return kind(store, desk, sink, gate, self._delivering(), MOST_CONFIRMATIONS, self.clock, self.rng)
+
+    def _prune_stage(self, store: Store, desk: Desk) -> PruneStage:
+        wanted = self.settings.retention
+        kept = Retention(wanted.replies_days, wanted.payloads_days, wanted.attempts_days)
+        return PruneStage(store, desk, kept, self.clock)
 
     def _delivering(self) -> Delivering:
         wanted = self.settings.leadsquared
@@ -235,13 +261,18 @@ class App:
         )
 
     async def _report_in_background(self) -> None:
-        await asyncio.to_thread(self.write_reports)
+        try:
+            await asyncio.to_thread(self.write_reports)
+        except BridgeError as error:
+            # The service's work is more than its report; what failed stays in the database.
+            log.warning("report not written", reason=str(error))
 
     def write_reports(self) -> None:
         """Write the failure report to `state/reports/`. Raises StoreError where that cannot be written."""
 
         def made() -> reports.Report:
-            return reports.build(store.failures(), store.status().leads, self.clock())
+            status = store.status()
+            return reports.build(store.failures(), status.leads, self.clock(), account=status.account)
 
         with self.store() as store:
             write_reports(made, self.settings.state_dir / "reports", self.clock())

@@ -56,6 +56,10 @@ class StoreError(BridgeError):
     """The state directory or its database cannot be used as it is: mend it, nothing was changed."""
 
 
+class DiskFull(StoreError):
+    """There is no room to write: what was to be stored is not, and nothing else changed. Make room."""
+
+
 class Conflict(BridgeError):
     """A row was no longer in the state that was read: read again and decide anew. Never reaches a person."""
 

@@ -12,15 +12,18 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from bridge.errors import ServerFault
+from bridge.masking import replaced
 from bridge.model import Json
 
 MAX_DEPTH: Final = 100
 """How deep a reply may nest. A deeper one would exhaust the stack of whoever walks through it later."""
 
+MOST_VALUES: Final = 500_000
+"""How many values a reply may hold. A few megabytes of empty objects would take up many times their length."""
+
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_EMAIL = re.compile(r"[^\s@<>\"',;:()]+@[^\s@<>\"',;:()]+")
-_NUMBER = re.compile(r"\+?\d(?:[-. ]?\d){6,}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_HIDDEN: Final[Mapping[str, str]] = {"email": "<email>", "phone": "<number>"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,13 @@ def rooted(url: str, path: str) -> str:
 def decode(text: str, who: str, status: int = 200) -> Json:
     """The JSON that `text` is. Repeated names are tolerated (the last wins); lone surrogates become `?`.
 
-    Raises ServerFault, with `who` and `status` in words, for HTML, nothing, broken or too deeply nested JSON, NaN,
-    Infinity and numbers that are none.
+    Raises ServerFault, with `who` and `status` in words, for HTML, nothing, broken or too deeply nested JSON, more than
+    MOST_VALUES values, NaN, Infinity and numbers that are none.
     """
+    if len(text) > MOST_VALUES and sum(map(text.count, "[{,")) > MOST_VALUES:
+        raise ServerFault(f"{who} answered HTTP {status} with more than {MOST_VALUES} JSON values")
     try:
-        value = _DECODER.decode(text)
+        value = _DECODER.decode(text if text.isascii() else _SURROGATE.sub("?", text))
         if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
             raise RecursionError
         # Half of a surrogate pair can be escaped in JSON, but neither stored nor sent on as UTF-8.
@@ -134,14 +139,25 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """Somebody else's words, fit for one line: no control characters, single spaces, at most `limit` characters."""
-    words = " ".join(_CONTROL.sub(" ", text).split())
+    """Somebody else's words, fit for one line: at most `limit` characters, single spaces, nothing that is not seen.
+
+    Control characters, marks of direction, joiners and halves of surrogate pairs become spaces.
+    """
+    seen = text[: 100 * limit]
+    if not seen.isprintable():
+        seen = "".join(each if each.isprintable() else " " for each in seen)
+    words = " ".join(seen.split())
     return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
 def masked(text: str, limit: int = 200) -> str:
     """`one_line` without e-mail addresses and long numbers: for errors and logs, which never show a lead's data."""
-    return one_line(_NUMBER.sub("<number>", _EMAIL.sub("<email>", text[: 4 * limit])), limit)
+    most = 4 * limit
+    # What parts a number or an address unseen must be gone before they are looked for.
+    words = replaced(one_line(text[:most], most), lambda kind, _: _HIDDEN[kind])
+    if len(text) > most and len(words) < limit:
+        words = f"{words.rpartition(' ')[0]} …"  # the last word was cut, and may have become an address
+    return one_line(words, limit)
 
 
 def text_of(value: Json) -> str | None:

@@ -73,7 +73,8 @@ def write_reports(made: Callable[[], reports.Report], directory: Path, now: floa
             latest = directory / f"latest.{ending}"
             with private_file(latest) as out:
                 write(made(), out)
-            shutil.copy2(latest, directory / f"{today}.{ending}")
+            with whole(directory / f"{today}.{ending}") as copy:
+                shutil.copyfile(latest, copy)
     except OSError as error:
         raise StoreError(
             f"{directory}: {error.strerror}; make the directory writable for the user that runs the bridge"
@@ -82,9 +83,33 @@ def write_reports(made: Callable[[], reports.Report], directory: Path, now: floa
 
 @contextmanager
 def private_file(path: Path) -> Iterator[TextIO]:
-    """A text file of mode 0600 that takes the place of `path` once it is written whole."""
-    partial = path.with_name(f".{path.name}.part")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
+    """A text file of mode 0600 that takes the place of `path` once it is written whole.
+
+    What is no regular file (a device, a pipe) is written to as it is.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8", newline="") as out:
+            yield out
+        return
+    with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as out:
         yield out
-    partial.replace(path)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """An empty file of mode 0600 to be written; it takes the place of `path` at the end, and goes where that fails."""
+    partial = path.with_name(f".{path.name}.part")
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
+    try:
+        yield partial
+        _onto_the_disk(partial)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _onto_the_disk(path: Path) -> None:
+    """Else a loss of power could leave an empty file of the right name."""
+    with path.open("rb+") as written:
+        os.fsync(written.fileno())

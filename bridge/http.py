@@ -196,33 +196,34 @@ async def _body(length: str, stream: httpx.AsyncByteStream, most: int) -> bytes 
     """The body as it came, or None as soon as it is larger than `most`, or as its header says so."""
     if length.isdecimal() and int(length) > most:
         return None
-    chunks: list[bytes] = []
-    left = most
+    body = bytearray()  # not a list: an answer of single bytes would take fifty times its size
     async for chunk in stream:
-        left -= len(chunk)
-        if left < 0:
+        if len(body) + len(chunk) > most:
             return None
-        chunks.append(chunk)
-    return b"".join(chunks)
+        body += chunk
+    return bytes(body)
 
 
 def _failure(request: Request, error: BaseException) -> CallError:
     cause = error.__cause__ if isinstance(error, httpx.HTTPError) else error
-    if isinstance(cause, _NEVER_SENT):
+    # A plain UnicodeError comes from a name that cannot be looked up; what an answer's bytes raise is a kind of it.
+    if isinstance(cause, _NEVER_SENT) or type(cause) is UnicodeError:
         return Unreachable(f"cannot reach {_origin(request)}: {_why(cause)}")
     return LostAnswer(f"{_origin(request)} broke off before its whole answer came")
 
 
 def _why(error: BaseException) -> str:
     """Why no connection came about, in words of ours: the libraries' own may quote the URL."""
+    if isinstance(error, UnsendableError):
+        return "the key or the address holds characters that HTTP cannot carry"
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return "no connection in time"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its name does not resolve"
-    if isinstance(error, httpx.InvalidURL | aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+    if isinstance(
+        error, httpx.InvalidURL | aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | UnicodeError
+    ):
         return "that is no http or https address"
-    if isinstance(error, UnsendableError):
-        return "the key or the address holds characters that HTTP cannot carry"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"its certificate is not trusted ({_verdict(error.certificate_error)})"
     if isinstance(error, aiohttp.ClientSSLError):

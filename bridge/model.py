@@ -101,6 +101,8 @@ class Stage(StrEnum):
     MAP = "map"
     PUSH = "push"
     CONFIRM = "confirm"
+    PERSON = "person"
+    """Only of an attempt: no call, but a person's word on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +294,8 @@ class Move:
     """One change of state of one delivery, decided and not yet stored.
 
     `attempt` counts against the retries; `synced` fields become the agreed ones. `lane`, `request_id`: new where set.
-    `unknown`: the other side does not know the lead, whatever was agreed before.
+    `unknown`: the other side does not know the lead, whatever was agreed before. `maybe`: it may hold the values
+    although nothing says so.
     """
 
     delivery: Delivery
@@ -303,6 +306,7 @@ class Move:
     lane: Lane | None = None
     request_id: str | None = None
     unknown: bool = False
+    maybe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

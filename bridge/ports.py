@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from bridge.model import (
@@ -21,6 +23,7 @@ from bridge.model import (
     Track,
     WaitingItem,
 )
+from bridge.policy.people import Person
 
 
 class Source(Protocol):
@@ -31,6 +34,10 @@ class Source(Protocol):
 
         Raises Unreachable, LostAnswer, ServerFault, Throttled, Denied or Refused.
         """
+        ...
+
+    async def ping(self) -> None:
+        """Ask something that changes nothing and needs no lead, to see whether this side answers. Raises as `poll`."""
         ...
 
     def reread(self, queue_id: str, raw: str) -> QueueReply:
@@ -48,6 +55,10 @@ class Sink(Protocol):
         retries. Raises Unreachable, LostAnswer, ServerFault, Throttled, Denied, or Refused where the call as a whole
         was refused and nothing was written.
         """
+        ...
+
+    async def ping(self, mode: str) -> None:
+        """Ask the host of this mode something that changes nothing, to see whether it answers. Raises as `push`."""
         ...
 
     async def confirm(self, request_id: str) -> Outcome:
@@ -104,6 +115,7 @@ class Failure:
     """One lead on the failure report: failed, unprocessed, in doubt or expired. Not masked.
 
     `attempts`: calls made for it, whether or not they counted against the retries; polls for an expired one.
+    `quoted`: the lead's own data that `reason` quotes.
     """
 
     queue_id: str
@@ -114,6 +126,53 @@ class Failure:
     identifier: str | None
     attempts: int
     last_attempt_at: float | None
+    quoted: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The account of the queueIds tracked on one day (UTC, YYYY-MM-DD).
+
+    `tracked` and `forgotten` are the ledger's, counted apart from the rows; `states`: the leads that are there, counted
+    once each by the states that any are in, in the order of LEAD_STATES.
+    """
+
+    day: str
+    tracked: int
+    forgotten: int
+    states: Mapping[str, int]
+
+    @property
+    def accounted(self) -> int:
+        """How many of them are there, or were forgotten on request."""
+        return self.forgotten + sum(self.states.values())
+
+    @property
+    def adds_up(self) -> bool:
+        return self.tracked == self.accounted
+
+
+class Check(StrEnum):
+    """What an audit found not to hold."""
+
+    FILE = "file"
+    REFERENCE = "reference"
+    DAY = "day"
+    STATE = "state"
+    UNMAPPED = "unmapped"
+    CALLS = "calls"
+    REQUEST = "request"
+    SENDING = "sending"
+    TWICE = "twice"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that an audit cannot account for. `queue_id`: of the lead, where it is about one. `what`: in words."""
+
+    check: Check
+    queue_id: str | None
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +185,55 @@ class Status:
     unknown_words: Mapping[str, int]
     last_errors: Sequence[Mapping[str, Json]]
     checkpoints: Mapping[str, str]
+    account: Sequence[Day] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cutoffs:
+    """What came to rest before these moments (epoch seconds) is pruned. None: that is kept for good.
+
+    `replies`: LeadByte's reply and the context. `payloads`: a delivery's values and names. `attempts`: its attempts.
+    """
+
+    replies: float | None = None
+    payloads: float | None = None
+    attempts: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Theirs:
+    """What the store holds of a person. `leads`: item id → queueId. `agreed`: identities that name the person."""
+
+    leads: Mapping[int, str]
+    agreed: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.leads or self.agreed)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many rows are gone. `taken_over`: values that other leads had taken over from them.
+
+    `left`: item id → queueId of the leads that were being sent at that moment.
+    """
+
+    leads: int = 0
+    deliveries: int = 0
+    attempts: int = 0
+    agreed: int = 0
+    taken_over: int = 0
+    left: Mapping[int, str] = field(default_factory=dict)
+
+    def __add__(self, other: Erased) -> Erased:
+        return Erased(
+            self.leads + other.leads,
+            self.deliveries + other.deliveries,
+            self.attempts + other.attempts,
+            self.agreed + other.agreed,
+            self.taken_over + other.taken_over,
+            {**self.left, **other.left},
+        )
 
 
 class Store(Protocol):
@@ -210,6 +318,10 @@ class Store(Protocol):
         """
         ...
 
+    def clock_set_back(self, seconds: float) -> None:
+        """The clock now shows so much less than it would have: what is due, or has a deadline, is so by that much sooner."""
+        ...
+
     def calls_since(self, host: str, since: float) -> Sequence[float]:
         """When the calls to `host` that ended after `since` were answered, in epoch seconds, oldest first."""
         ...
@@ -247,7 +359,7 @@ class Store(Protocol):
         ...
 
     def resolve(self, queue_id: str, *, done: bool, now: float) -> int:
-        """A person's word on the deliveries in doubt of one lead. Returns how many there were."""
+        """A person's word on the deliveries in doubt of one lead, kept among its attempts. Returns how many there were."""
         ...
 
     def failures(self, since: float | None = None) -> Iterable[Failure]:
@@ -256,6 +368,50 @@ class Store(Protocol):
 
     def status(self) -> Status: ...
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        """All that is read inside is of one moment, whatever others write meanwhile. Nothing may be written inside."""
+        ...
+
+    def account(self) -> Sequence[Day]:
+        """Each day of tracking, oldest first: what the ledger says and the leads that are there. One pass, flat memory."""
+        ...
+
+    def audit(self, *, running: bool) -> Iterator[Finding]:
+        """What does not fit together, streamed, of one moment. `running`: a process works here, so `sending` may be.
+
+        Deliveries that came to rest before the checkpoint `pruned:attempts` (epoch seconds) need no attempts any more.
+        """
+        ...
+
     def lead(self, queue_id: str) -> Mapping[str, Json] | None:
         """All that is known of one lead: the item, its deliveries, every attempt."""
+        ...
+
+    # people's data
+    def prune_leads(self, after: int, size: int, cutoffs: Cutoffs, now: float) -> tuple[int | None, int]:
+        """Prune what is too old of the leads among the next `size` ids that are done: resolved, mapped, nothing open.
+
+        Returns the id to go on after (None: those were the last) and how many rows lost something. The rows stay, but
+        for attempts: the moment up to which those are gone is noted in the checkpoint `pruned:attempts`.
+        """
+        ...
+
+    def prune_agreed(self, after: str, size: int, before: float) -> tuple[str | None, int]:
+        """Drop, of the next `size` identities, the agreed values not updated since `before`. Returns as `prune_leads`."""
+        ...
+
+    def theirs(self, person: Person, since: float = 0.0) -> Theirs:
+        """What is held of a person, among what changed since then. Streamed; not of one moment."""
+        ...
+
+    def counted(self, theirs: Theirs) -> Erased:
+        """What `erase` would delete, but for values that other leads took over; further agreed ones may go with them."""
+        ...
+
+    def erase(self, theirs: Theirs, now: float, *, running: bool) -> Erased:
+        """Delete these leads with all that hangs on them; the ledger counts them as forgotten.
+
+        `running`: a process works here, so leads that are being sent are left. Whoever still works on a deleted lead
+        may record what became of it: that is left out.
+        """
         ...

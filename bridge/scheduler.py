@@ -25,6 +25,9 @@ log = structlog.get_logger()
 
 TICK_SECONDS = 0.25
 GRACE_SECONDS = 8.0
+STEP_SECONDS = 1.0
+"""A clock that is this much off after one tick was set, and did not drift."""
+
 PROBES_BEFORE_GIVING_UP = 5
 
 
@@ -47,6 +50,25 @@ class Machine:
     gates: Sequence[Gate]
     report: Callable[[], Awaitable[None]]
     clock: Callable[[], float]
+    steady: Callable[[], float]
+
+
+@dataclass(slots=True)
+class ClockWatch:
+    """Sees a wall clock that is set back, by a clock that never is."""
+
+    wall: Callable[[], float]
+    steady: Callable[[], float]
+    _ahead: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._ahead = self.wall() - self.steady()
+
+    def set_back(self) -> float:
+        """By how many seconds the clock was set back since this was last asked; 0.0 where it only drifted."""
+        before, self._ahead = self._ahead, self.wall() - self.steady()
+        back = before - self._ahead
+        return back if back >= STEP_SECONDS else 0.0
 
 
 class Service:
@@ -54,7 +76,8 @@ class Service:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.stop = asyncio.Event()
+        self.stop = machine.desk.closing
+        self._watch = ClockWatch(machine.clock, machine.steady)
 
     async def run(self, *, drain: bool = False, until: Callable[[], Awaitable[bool]] | None = None) -> None:
         """Work until stopped, or with `drain` until nothing waits or is in flight, or until `until` says so.
@@ -69,6 +92,7 @@ class Service:
         try:
             while not self.stop.is_set() and not (ended and await ended()):
                 self._look_for_trouble(hopeless=ended is not None)
+                await self._tick()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.stop.wait(), TICK_SECONDS)
         finally:
@@ -79,11 +103,17 @@ class Service:
         scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
-        for stage in self.machine.stages:
-            scheduler.add_job(_ticking(stage.crew), "interval", seconds=TICK_SECONDS)
-        scheduler.add_job(self._remember, "interval", seconds=1)
         scheduler.add_job(self.machine.report, "cron", hour=0, minute=5)
         return scheduler
+
+    async def _tick(self) -> None:
+        machine = self.machine
+        if back := self._watch.set_back():
+            log.warning("the clock was set back", seconds=round(back))
+            await machine.desk(machine.store.clock_set_back, back)
+        for stage in machine.stages:
+            stage.crew.tick()
+        await self._remember()
 
     async def _dry(self) -> bool:
         machine = self.machine
@@ -107,27 +137,25 @@ class Service:
 
     async def _finish(self) -> None:
         machine = self.machine
+        self.stop.set()
         for gate in machine.gates:
             gate.close()
-        await asyncio.gather(*(stage.stop(GRACE_SECONDS) for stage in machine.stages))
+        stopping = (stage.stop(GRACE_SECONDS) for stage in machine.stages)
+        ended = await asyncio.gather(*stopping, return_exceptions=True)
         await self._remember()
         cut_off = await machine.desk(machine.store.recover, machine.clock())
         if cut_off:
             log.warning("calls cut off", deliveries=cut_off)
         await machine.report()
+        for error in ended:
+            if error is not None:
+                raise error
 
 
 def _spare_the_collector() -> None:
     """What start-up made stays for good, and replies come and go without cycles: the garbage collector may look less often."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-
-
-def _ticking(crew: Crew) -> Callable[[], Awaitable[None]]:
-    async def tick() -> None:
-        crew.tick()
-
-    return tick
 
 
 def _raise_if_hopeless(gate: Gate) -> None:

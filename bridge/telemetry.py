@@ -1,84 +1,74 @@
-"""Logs: one line per event on stderr, without secrets, without forged lines, without a lead's data."""
+"""Logs: one line per event on stderr, without secrets, without forged lines, without people.
+
+What a line says is safe by where it comes from, whoever logs it and at whatever level:
+
+- The event is a text of ours; of a library's record only the text in its source is kept, without the values.
+- `queue_id` names the lead. `person` (whatever identifies one) goes out as a digest.
+- Of an error only our own words are kept, and an exception's type that LeadSquared names: not what it quotes.
+- A traceback says where it happened and what kind of errors they were, without their texts and without locals.
+- Warnings, and errors that nobody can catch, go the same way. Over all lies the search for secrets, email addresses
+  and phone numbers.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
+import threading
 import traceback
-from collections.abc import Collection, Mapping, MutableMapping
+import warnings
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
+from contextlib import suppress
 from hashlib import blake2b
-from typing import Any, Final, Literal, TypeAlias
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, TextIO, TypeAlias
 
 import structlog
 from structlog.typing import ExcInfo, Processor
 
-Format: TypeAlias = Literal["auto", "json", "console"]
+from bridge.masking import HIDDEN, Redactor, replaced
 
-HIDDEN: Final = "***"
+__all__ = ["HIDDEN", "Redactor", "configure", "digest", "digest_key"]
+
+Format: TypeAlias = Literal["auto", "json", "console"]
 
 _QUIET: Final = ("httpx", "httpcore", "aiohttp", "apscheduler")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_PLAIN: Final = re.compile(r"[0-9A-Za-z]+")
 _MARGIN: Final = "  | "
+_QUOTED: Final = re.compile(r"(\b(?:LeadByte|LeadSquared)\b.*?): (.*)", re.DOTALL)
+_MX_TYPE: Final = re.compile(r"\bMX[A-Za-z]{1,60}Exception\b")
+_UNTOUCHED: Final = frozenset({"timestamp", "level"})
 
 
-class Redactor:
-    """`redactor(text)`: the text with every secret replaced by `***`.
+def digest(text: str, key: bytes) -> str:
+    """A short name for a person in logs: the same for the same text and key, and not to be guessed without the key."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6, key=key).hexdigest()
 
-    A secret is found as it is, percent-encoded (once or oftener, hex in either case, `+` for a space) and escaped as in
-    JSON, also where only some of its characters are.
+
+def digest_key(secrets: Collection[str]) -> bytes:
+    """The key of digests: made from all secrets, so that whoever has the logs alone cannot try out addresses.
+
+    It holds over restarts and changes with any secret. Without secrets it is random, and holds for this process.
     """
-
-    def __init__(self, secrets: Collection[str]) -> None:
-        forms = [_pattern(secret) for secret in sorted(filter(None, secrets), key=len, reverse=True)]
-        self._found = re.compile("|".join(forms)) if forms else None
-        # No form changes letters and digits: a text without a secret's longest run of them does not hold the secret.
-        self._marks = [max(_PLAIN.findall(secret), key=len, default="") for secret in filter(None, secrets)]
-
-    def __call__(self, text: str) -> str:
-        if self._found is None or not any(mark in text for mark in self._marks):
-            return text
-        return self._found.sub(HIDDEN, text)
-
-
-def _pattern(secret: str) -> str:
-    return "".join(_character(one) for one in secret)
-
-
-def _character(one: str) -> str:
-    if one.isascii() and one.isalnum():
-        return one
-    percent = "".join(f"%(?:25)*{_hex(f'{byte:02x}')}" for byte in one.encode("utf-8", "surrogatepass"))
-    units = one.encode("utf-16-be", "surrogatepass").hex()
-    escapes = "".join(rf"\\+u{_hex(units[at : at + 4])}" for at in range(0, len(units), 4))
-    python = rf"\\+(?:x{_hex(f'{ord(one):02x}')}|U{_hex(f'{ord(one):08x}')})"
-    # The character itself comes last: a `%` is the beginning of its own percent form.
-    forms = [percent, escapes, python]
-    forms += [r"\\+" + re.escape(json.dumps(one)[2:-1])] if one in "\b\f\n\r\t" else []
-    forms += [r"\+"] if one == " " else []
-    forms += [rf"\\*{re.escape(one)}"]
-    return f"(?:{'|'.join(forms)})"
-
-
-def _hex(digits: str) -> str:
-    return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in digits)
-
-
-def digest(text: str) -> str:
-    """A short name for a person in logs: the same for the same text, and not readable back."""
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    if not secrets:
+        return os.urandom(32)
+    whole = json.dumps(sorted(secrets)).encode()
+    return blake2b(whole, digest_size=32, person=b"digests in logs").digest()
 
 
 def configure(format: Format, level: str, secrets: Collection[str]) -> None:  # noqa: A002 - the setting's name
     """Send everything logged by structlog or `logging` to stderr, from `level` (`debug` … `critical`) on.
 
-    `auto` is `console` on a terminal, else `json`. May be called again; the last call counts.
+    Warnings and errors that nobody can catch become events too. `auto` is `console` on a terminal, else `json`. May be
+    called again; the last call counts.
     """
     threshold = logging.getLevelNamesMapping()[level.upper()]
     console = format == "console" or (format == "auto" and sys.stderr.isatty())
-    shared = _processors(Redactor(secrets), console=console)
+    shared = _processors(_Cleaner(Redactor(secrets), digest_key(secrets), console=console))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -86,15 +76,16 @@ def configure(format: Format, level: str, secrets: Collection[str]) -> None:  # 
         cache_logger_on_first_use=False,
     )
     _route(_formatter(shared, console=console), threshold)
+    _catch_the_rest()
 
 
-def _processors(redactor: Redactor, *, console: bool) -> list[Processor]:
+def _processors(cleaner: Processor) -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(_traceback),
-        _Cleaner(redactor, console=console),
+        cleaner,
     ]
 
 
@@ -104,8 +95,17 @@ def _formatter(shared: list[Processor], *, console: bool) -> logging.Formatter:
         render = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     return structlog.stdlib.ProcessorFormatter(
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
-        foreign_pre_chain=shared,
+        foreign_pre_chain=[_without_values, *shared],
+        use_get_message=False,
     )
+
+
+def _without_values(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401, ARG001
+    """A library's record: the first line of its text as it stands in the source. What asyncio adds below holds reprs."""
+    event["event"] = str(event["event"]).partition("\n")[0]
+    event["logger"] = event["_record"].name
+    event.pop("stack_info", None)
+    return event
 
 
 def _route(formatter: logging.Formatter, threshold: int) -> None:
@@ -121,16 +121,54 @@ def _route(formatter: logging.Formatter, threshold: int) -> None:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
 
 
+def _catch_the_rest() -> None:
+    """What Python itself would print holds texts and reprs of anything: only kinds and places are logged."""
+    log = structlog.get_logger()
+
+    def warned(
+        message: Warning | str,  # noqa: ARG001 - it may hold the repr of a request
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,  # noqa: ARG001
+        line: str | None = None,  # noqa: ARG001
+    ) -> None:
+        log.warning("warning", kind=category.__name__, place=f"{Path(filename).name}:{lineno}")
+
+    def lost(raised: Any) -> None:  # noqa: ANN401 - what Python gives these two hooks is alike in this only
+        with suppress(Exception):
+            log.error(
+                "error that nobody caught", exc_info=(raised.exc_type, raised.exc_value, raised.exc_traceback)
+            )
+
+    def last(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        log.critical("error that nobody caught", exc_info=(kind, error, trace))
+
+    warnings.showwarning = warned
+    threading.excepthook = sys.unraisablehook = lost
+    sys.excepthook = last
+
+
 def _traceback(exc_info: ExcInfo) -> str:
-    """Where it happened, without the values of locals."""
-    return "".join(traceback.format_exception(*exc_info)).rstrip()
+    """Where it happened and what kinds of errors led to it, without their texts."""
+    return "\n".join(_story(exc_info[1]))
+
+
+def _story(error: BaseException) -> Iterator[str]:
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None:
+        yield from _story(before)
+        yield "then"
+    for frame in traceback.extract_tb(error.__traceback__):
+        yield f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+    yield type(error).__name__
 
 
 class _Cleaner:
-    """The last processor before rendering: no secret and no control character leaves in any value, name or event."""
+    """The last processor before rendering: no secret, no person and no control character leaves in any part of a line."""
 
-    def __init__(self, redactor: Redactor, *, console: bool) -> None:
-        self._redactor = redactor
+    def __init__(self, redactor: Redactor, key: bytes, *, console: bool) -> None:
+        self._redactor, self._key = redactor, key
         self._console = console
 
     def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:  # noqa: ANN401, ARG002
@@ -138,11 +176,27 @@ class _Cleaner:
         hidden = {name: event[name] for name in ("_record", "_from_structlog") if name in event}
         report = event.pop("exception", None)
         cleaned = {
-            self._text(str(name)): self.value(inner) for name, inner in event.items() if name not in hidden
+            self._text(str(name)): self._named(name, inner)
+            for name, inner in event.items()
+            if name not in hidden
         }
         if report is not None:
             cleaned["exception"] = self._report(str(report))
         return cleaned | hidden
+
+    def _named(self, name: str, value: Any) -> Any:  # noqa: ANN401
+        if name == "person":
+            return digest(str(value), self._key)
+        if name == "queue_id":
+            return self._queue_id(str(value))
+        return value if name in _UNTOUCHED else self.value(value)
+
+    def _queue_id(self, queue_id: str) -> str:
+        """As it is, for people search by it; but whoever tracks addresses as queueIds does not have them logged."""
+        looks_personal = "@" in queue_id or queue_id.startswith(("+", "0"))
+        if looks_personal and replaced(queue_id, lambda *_: "") != queue_id:
+            return digest(queue_id, self._key)
+        return self._visible(queue_id)
 
     def value(self, value: Any) -> Any:  # noqa: ANN401
         """The same value, clean: JSON's own types stay what they are, everything else becomes its repr."""
@@ -157,12 +211,23 @@ class _Cleaner:
         return self._text(value if isinstance(value, str) else repr(value))
 
     def _text(self, text: str) -> str:
+        # Secrets first: a piece of one may look like a phone number, and what is left of it would not be found.
+        ours = _QUOTED.sub(_ours, self._redactor(text))
+        return self._visible(replaced(ours, lambda kind, _: f"<{kind}>"))
+
+    def _visible(self, text: str) -> str:
         return _CONTROL.sub(_escape, self._redactor(text))
 
     def _report(self, text: str) -> str:
         """A traceback. On a console every line of it has a margin, so that none can pass for an event."""
-        lines = [_CONTROL.sub(_escape, line) for line in self._redactor(text).split("\n")]
+        lines = [self._visible(line) for line in text.split("\n")]
         return "\n".join(_MARGIN + line if self._console else line for line in lines)
+
+
+def _ours(found: re.Match[str]) -> str:
+    """Our own words of an error of LeadByte's or LeadSquared's: what stands before the first colon, and the type it names."""
+    kind = _MX_TYPE.search(found[2])
+    return f"{found[1]} ({kind[0]})" if kind else found[1]
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -7,12 +7,16 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import TextIO
 
 from typer import TyperException
 
+from bridge.cli.base import say
 from bridge.cli.commands import cli
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, SettingsError
 from bridge.reports import one_line
+from bridge.settings import load
+from bridge.telemetry import Redactor
 
 __all__ = ["cli", "main"]
 
@@ -21,10 +25,21 @@ USAGE = 2
 
 def main() -> None:
     """Run one command; whatever goes wrong is told in a line on stderr, and exits with the code the design gives it."""
+    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(_run(sys.argv[1:]))
+    code = _run(sys.argv[1:])
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _give_up(sys.stderr)
+    sys.exit(code)
+
+
+def _nowhere() -> TextIO:
+    """In place of an output that was closed before the start. It takes that number, so that no file of ours does."""
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - open until the process ends
 
 
 def _run(args: list[str]) -> int:
@@ -33,7 +48,7 @@ def _run(args: list[str]) -> int:
         code = cli(args or ["--help"], prog_name="bridge", standalone_mode=False)
         sys.stdout.flush()
     except BridgeError as error:
-        _tell(str(error))
+        _tell(*getattr(error, "problems", [str(error)]))
         return error.exit_code
     except TyperException as error:
         _tell(_usage(error))
@@ -51,9 +66,18 @@ def _run(args: list[str]) -> int:
     return int(code or 0) if args else USAGE
 
 
-def _tell(text: str) -> None:
-    for line in text.splitlines() or [""]:
-        sys.stderr.write(f"error: {line}\n")
+def _tell(*lines: str) -> None:
+    redact = _redactor()
+    for line in lines:
+        say(f"error: {redact(line)}")
+
+
+def _redactor() -> Redactor:
+    """Errors show no key, also where somebody typed one into the command or into a file that is quoted."""
+    try:
+        return Redactor(load().secrets())
+    except SettingsError:
+        return Redactor(())
 
 
 def _usage(error: TyperException) -> str:
@@ -71,5 +95,10 @@ def _place(error: BaseException) -> str:
 
 
 def _give_up_output() -> None:
-    """Nobody reads standard output any more: what is left of it must not fail once more as the process ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Nobody reads standard output any more."""
+    _give_up(sys.stdout)
+
+
+def _give_up(stream: TextIO) -> None:
+    """What is left of an output must not fail once more as the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

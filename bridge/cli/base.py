@@ -17,10 +17,11 @@ from bridge import telemetry
 from bridge.app import App
 from bridge.errors import UsageError
 from bridge.model import Json
+from bridge.reports import one_line
 
 log = structlog.get_logger()
 
-_SPAN: Final = re.compile(r"(\d+)([smhd])")
+_SPAN: Final = re.compile(r"([0-9]{1,9})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -42,18 +43,23 @@ def console() -> Console:
 
 
 def say(text: str) -> None:
-    """A line for a person, beside the output."""
-    sys.stderr.write(f"{text}\n")
+    """A line for a person, beside the output. Nothing in it begins another line or moves the cursor."""
+    sys.stderr.write(f"{one_line(text)}\n")
 
 
-def put(text: str) -> None:
-    """A line of output."""
-    sys.stdout.write(f"{text}\n")
+def put(*lines: str) -> None:
+    """Lines of output, each given by itself. Nothing in one begins another line or moves the cursor."""
+    sys.stdout.writelines(f"{one_line(line)}\n" for line in lines)
 
 
 def put_json(value: Mapping[str, Json]) -> None:
-    """JSON for a script."""
-    put(json.dumps(value, ensure_ascii=False, indent=2))
+    """JSON for a script, in letters of all kinds; what a terminal would obey or not show is escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    put(*(line if line.isprintable() else "".join(map(_escaped, line)) for line in text.split("\n")))
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def moment(text: str | None, option: str, now: float) -> float | None:

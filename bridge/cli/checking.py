@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
@@ -12,14 +11,11 @@ import typer
 
 from bridge.app import App
 from bridge.checking import against_metadata
-from bridge.cli.base import open_app, put_json, say
+from bridge.cli.base import open_app, put, put_json, say
 from bridge.errors import CallError, MappingError, StoreError
 from bridge.mapping import MappingFile, run_tests
 
 Answer = TypeVar("Answer")
-
-NOBODY = "00000000-00000000-00000000-0000-00000000"
-"""A queueId that LeadByte does not know: any answer about it shows that the key may ask."""
 
 CONNECTION, SET_UP = 1, 2
 
@@ -84,7 +80,7 @@ def _state(app: App, found: Findings) -> None:
 
 async def _connections(app: App, mappings: Sequence[MappingFile], needed: bool, found: Findings) -> None:
     async with app.source() as source, app.sink(async_needed=needed) as sink:
-        await _asked("LeadByte, permission API queue", source.poll(NOBODY), found)
+        await _asked("LeadByte, permission API queue", source.ping(), found)
         if await _asked("LeadSquared", sink.whoami(), found) is not None:
             fields = await _asked("LeadSquared, lead metadata", sink.metadata(), found)
             problems = [line for mapping in mappings for line in against_metadata(mapping, fields or [])]
@@ -107,6 +103,6 @@ def _tell(found: Findings, *, as_json: bool) -> None:
     if as_json:
         put_json({"fine": found.fine, "problems": found.problems})
     else:
-        sys.stdout.writelines(f"ok: {line}\n" for line in found.fine)
+        put(*(f"ok: {line}" for line in found.fine))
     for line in found.problems:
         say(f"error: {line}")

@@ -8,9 +8,12 @@ from typing import Annotated
 import typer
 
 from bridge.cli import (
+    auditing,
+    backup,
     checking,
     demo,
     failures,
+    forgetting,
     intake,
     one_lead,
     previewing,
@@ -50,8 +53,11 @@ cli.command("enqueue")(intake.enqueue)
 cli.command("resync")(resync.resync)
 cli.command("status")(status.status)
 cli.command("report")(failures.report)
+cli.command("audit")(auditing.audit)
 cli.command("resolve")(one_lead.resolve)
 cli.command("show")(one_lead.show)
+cli.command("forget")(forgetting.forget)
+cli.command("backup")(backup.backup)
 cli.command("check")(checking.check)
 cli.command("map")(previewing.preview)
 cli.command(

@@ -142,7 +142,8 @@ def _picture(status: Status) -> Group:
 
 def _report(app: App) -> None:
     with app.store() as store:
-        made = reports.build(store.failures(), store.status().leads, app.clock())
+        status = store.status()
+        made = reports.build(store.failures(), status.leads, app.clock(), account=status.account)
         reports.write_text(made, sys.stdout, shown=SHOWN)
 
 
@@ -166,4 +167,4 @@ def _holdings(world: World) -> None:
 
 
 def _say(text: str) -> None:
-    put(f"\n{text}")
+    put("", text)

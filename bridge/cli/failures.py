@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -24,7 +25,8 @@ class Format(StrEnum):
     HTML = "html"
 
 
-WRITERS = {
+Writer = Callable[[reports.Report, TextIO], None]
+WRITERS: Mapping[Format, Writer] = {
     Format.TEXT: reports.write_text,
     Format.JSON: reports.write_json,
     Format.CSV: reports.write_csv,
@@ -50,13 +52,20 @@ def report(
     now = app.clock()
     with app.store() as store:
         failures = store.failures(moment(since, "--since", now))
-        made = reports.build(failures, store.status().leads, now, unmasked=unmasked)
-        if output is None:
-            WRITERS[as_](made, sys.stdout)
-            return
-        try:
-            with private_file(output) as out:
-                WRITERS[as_](made, out)
-        except OSError as error:
-            raise UsageError(f"{output}: {error.strerror}; give a path that can be written") from None
+        status = store.status()
+        made = reports.build(failures, status.leads, now, account=status.account, unmasked=unmasked)
+        _write(made, WRITERS[as_], output)
+    if as_ is Format.CSV:
+        say(f"account: {reports.total(status.account)}")
+
+
+def _write(made: reports.Report, write: Writer, output: Path | None) -> None:
+    if output is None:
+        write(made, sys.stdout)
+        return
+    try:
+        with private_file(output) as out:
+            write(made, out)
+    except OSError as error:
+        raise UsageError(f"{output}: {error.strerror}; give a path that can be written") from None
     say(f"written to {output}")

@@ -11,8 +11,10 @@ import typer
 
 from bridge.cli.base import at, open_app, put, put_json
 from bridge.errors import UsageError
-from bridge.model import Json
+from bridge.model import Json, Stage
 from bridge.reports import one_line
+
+PRUNED = "pruned, see BRIDGE_RETENTION__REPLIES_DAYS; `bridge resync --refetch` gets it anew"
 
 
 class Word(StrEnum):
@@ -34,7 +36,7 @@ def show(
     if as_json:
         put_json(lead)
     else:
-        put("\n".join(one_line(line) for line in _lines(lead)))
+        put(*_lines(lead))
 
 
 def resolve(
@@ -57,7 +59,7 @@ def _lines(lead: Mapping[str, Json]) -> Iterator[str]:
         yield f"  reason: {lead['reason']}"
     if lead["context"]:
         yield f"  context: {json.dumps(lead['context'], ensure_ascii=False)}"
-    first, *rest = _indented(lead["reply"] or "-")
+    first, *rest = _indented(lead["reply"] or (PRUNED if lead["resolved_at"] else "-"))
     yield f"  reply: {first}"
     yield from (f"  {line}" for line in rest)
     for delivery in lead["deliveries"]:
@@ -74,7 +76,8 @@ def _indented(reply: str) -> list[str]:
 
 
 def _delivery(delivery: Mapping[str, Json]) -> Iterator[str]:
-    used = f"{len(delivery['attempts'])} calls, {delivery['attempts_used']} attempts used up"
+    calls = sum(attempt["stage"] != Stage.PERSON for attempt in delivery["attempts"])
+    used = f"{calls} calls, {delivery['attempts_used']} attempts used up"
     yield f"  {delivery['mapping']}: {delivery['state']} at stage {delivery['stage']}, {used}"
     if delivery["reason"]:
         yield f"    reason: {delivery['reason']}"

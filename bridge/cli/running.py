@@ -35,7 +35,8 @@ async def serve(app: App, *, drain: bool) -> None:
 
 
 def stop_on_signals(service: Service) -> None:
-    """SIGTERM and SIGINT let the service finish what is in flight, then stop."""
+    """SIGTERM, SIGINT and SIGHUP let the service finish what is in flight, then stop. What is ignored (nohup) stays so."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, service.stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, service.stop.set)

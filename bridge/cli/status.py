@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
@@ -11,19 +12,20 @@ import typer
 from bridge.cli.base import ago, at, open_app, put, put_json
 from bridge.model import HOSTS, Json
 from bridge.ports import Status
-from bridge.reports import mask
+from bridge.reports import account_lines, account_values, mask, mask_reason
 from bridge.settings import Settings
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
-    """Counts, lag, both sides, limits and the last errors."""
+    """Counts, lag, both sides, limits, the last errors, and the account by day."""
     app = open_app()
     with app.store() as store:
-        found = as_values(store.status(), app.clock(), limits(app.settings))
+        now = store.status()
+    found = as_values(now, app.clock(), limits(app.settings))
     if as_json:
         put_json(found)
     else:
-        put("\n".join(_lines(found)))
+        put(*_lines(found), *account_lines(now.account))
 
 
 def limits(settings: Settings) -> dict[str, Json]:
@@ -59,10 +61,24 @@ def as_values(status: Status, now: float, limits: Mapping[str, Json]) -> dict[st
             }
             for name, limit in limits.items()
         },
-        "unknown_words": dict(status.unknown_words),
+        "unknown_words": _masked(status.unknown_words),
         "checkpoints": {name: value for name, value in status.checkpoints.items() if name not in hosts},
-        "last_errors": [{**error, "reason": mask(str(error["reason"]))} for error in status.last_errors],
+        "last_errors": [_last_error(error) for error in status.last_errors],
+        "account": account_values(status.account),
     }
+
+
+def _last_error(error: Mapping[str, Json]) -> dict[str, Json]:
+    shown = {name: value for name, value in error.items() if name != "quoted"}
+    return {**shown, "reason": mask_reason(error["reason"], None, error["quoted"])}
+
+
+def _masked(words: Mapping[str, int]) -> dict[str, int]:
+    """LeadByte's words as they came, but for people in them."""
+    counted: Counter[str] = Counter()
+    for word, n in words.items():
+        counted[mask(word)] += n
+    return dict(counted)
 
 
 def _age(moment: float | None, now: float) -> float | None:

@@ -10,12 +10,16 @@ from typing import Any, Final, NoReturn
 
 from bridge.errors import UsageError
 from bridge.intake.lines import Line, Lines
-from bridge.intake.tracks import Bad, track_of, tracks_in
+from bridge.intake.tracks import Bad, is_deeper, track_of, tracks_in
 from bridge.model import Json, Track
 
 MOST_JSON: Final = 16 * 2**20
 """Characters of the longest JSON value that may span lines."""
 
+MOST_VALUES: Final = 2_000_000
+"""Values that JSON may hold. Millions of empty objects would take up many times the length of their text."""
+
+MOST_NESTED: Final = 64
 TOKENS: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\]"]')
 LIKE_JSON: Final = tuple('{}[]"')
 NEVER_CLOSED: Final = "the JSON value that begins here is cut off, or longer than 16 MiB"
@@ -47,14 +51,19 @@ def from_lines(lines: Lines, *, plain: bool) -> Iterator[Track | Bad]:
 
 def parsed(text: str) -> Json:
     """The value of strict JSON: no NaN, no name twice in an object. Raises UsageError, quoting nothing of the text."""
+    if len(text) > MOST_VALUES and sum(map(text.count, "[{,")) > MOST_VALUES:
+        raise UsageError(f"the JSON holds more than {MOST_VALUES} values; send several")
     try:
-        return DECODER.decode(text)
+        value = DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise UsageError(f"not valid JSON at line {error.lineno}, column {error.colno} of it") from None
     except RecursionError:
         raise UsageError("the JSON nests too deep") from None
     except ValueError:
         raise UsageError("the JSON holds a number that is too long") from None
+    if text.count("[") + text.count("{") > MOST_NESTED and is_deeper(value, MOST_NESTED):
+        raise UsageError("the JSON nests too deep")
+    return value
 
 
 def _plain(number: int, text: str) -> Track | Bad:
@@ -121,7 +130,8 @@ def _stands_alone(text: str) -> bool:
 def _depth(text: str) -> int | None:
     """How many more brackets open than close outside strings; None: a string is cut off, which no later line mends."""
     depth = 0
-    for mark in TOKENS.findall(text):
+    for found in TOKENS.finditer(text):
+        mark = found[0]
         if mark == '"':
             return None
         depth += STEPS.get(mark, 0)

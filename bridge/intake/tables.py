@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from bridge.intake.lines import Line, Lines
+from bridge.intake.lines import MOST_LINE, Line, Lines
 from bridge.intake.tracks import ID_NAMES, Bad, folded, id_name, tracks_in
 from bridge.model import Track
 
 DELIMITERS: Final = (",", ";", "\t")
 MOST_LINES: Final = 100
-"""Lines that one row may span. A quote that is never closed is given up after as many."""
+"""Lines that one row may span, and MOST_LINE characters. A quote that is never closed is given up after as many."""
 
 NO_COLUMN: Final = "no column queueId in the first line; name the column that holds the queueIds so"
 OTHER_IDS: Final = frozenset(
@@ -84,7 +84,7 @@ def _rows(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str]] | Bad]
             cells = next(csv.reader(_feed(lines, taken), delimiter=delimiter, strict=True))
         except csv.Error:
             lines.put_back(taken[1:])
-            yield Bad(line.number, "the quotes of this row are broken, or a cell is too long")
+            yield Bad(line.number, "the quotes of this row are broken, or the row is too long")
             continue
         if any(cell.strip() for cell in cells):
             yield line.number, cells
@@ -93,9 +93,11 @@ def _rows(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str]] | Bad]
 def _feed(lines: Lines, taken: list[Line]) -> Iterator[str]:
     """The line that a row begins with, then, as far as the row asks for them, the lines after it."""
     yield taken[0].text
+    size = len(taken[0].text)
     for line in islice(lines, MOST_LINES):
         taken.append(line)
-        if line.problem:
+        size += len(line.text)
+        if line.problem or size > MOST_LINE:
             return
         yield line.text
 

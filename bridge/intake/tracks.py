@@ -95,7 +95,8 @@ def _why_empty(reply: dict[str, Json]) -> str:
 
 
 def _is_error(entry: Json) -> bool:
-    return isinstance(entry, dict) and str(entry.get("status")).casefold() == "error"
+    status = entry.get("status") if isinstance(entry, dict) else None
+    return isinstance(status, str) and status.strip().casefold() == "error"
 
 
 def _without_reply_words(entry: Json) -> Json:
@@ -129,7 +130,7 @@ def _differs(other: Json, queue_id: Json) -> bool:
 
 
 def _kept(context: Mapping[str, Json]) -> Mapping[str, Json]:
-    if _deeper(context, MOST_DEPTH):
+    if is_deeper(context, MOST_DEPTH):
         raise UsageError(f"the values beside the queueId nest more than {MOST_DEPTH} deep")
     try:
         json.dumps(context, ensure_ascii=False, allow_nan=False).encode()
@@ -138,9 +139,10 @@ def _kept(context: Mapping[str, Json]) -> Mapping[str, Json]:
     return context
 
 
-def _deeper(value: Json, levels: int) -> bool:
+def is_deeper(value: Json, levels: int) -> bool:
+    """Whether lists and objects lie more than so many levels within each other."""
     if isinstance(value, Mapping):
         value = list(value.values())
     elif not isinstance(value, list):
         return False
-    return levels == 0 or any(_deeper(each, levels - 1) for each in value)
+    return levels == 0 or any(is_deeper(each, levels - 1) for each in value)

@@ -16,6 +16,9 @@ from bridge.model import QueueReply, Verdict
 REMEMBERED: Final = 1024
 MOST_REMEMBERED: Final = 4096
 
+NOBODY: Final = "00000000-00000000-00000000-0000-00000000"
+"""A queueId that LeadByte does not know: any answer about it shows that the key may ask."""
+
 
 class LeadByteSource:
     """`ports.Source` over HTTP. Keeps nothing but the open client.
@@ -56,6 +59,10 @@ class LeadByteSource:
             # LeadByte may quote the key it was given.
             error.args = (self._redact(str(error)),)
             raise
+
+    async def ping(self) -> None:
+        """Ask about a queueId that LeadByte cannot know; see `ports.Source`. That it says so is an answer."""
+        await self.poll(NOBODY)
 
     def _request(self, queue_id: str) -> Request:
         return wire.poll_request(self._base, queue_id, self._key, self._header)

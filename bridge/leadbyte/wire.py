@@ -6,17 +6,25 @@ read tolerantly: `records[]`, `results[]` or a bare object, and every section by
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
-from bridge.errors import Denied, Refused, ServerFault, Throttled
-from bridge.exchange import Request, decode, folded, lenient, masked, retry_after, rooted, text_of
+from bridge.errors import Refused, ServerFault
+from bridge.exchange import Request, decode, rooted, text_of
+from bridge.leadbyte.verdict import IDS, WHO, classify, judge_missing, records
 from bridge.model import Json, QueueReply, Verdict
 
-WHO: Final = "LeadByte"
+__all__ = [
+    "DEFAULT_STATUSES",
+    "WHO",
+    "base_url",
+    "classify",
+    "poll_request",
+    "read_queue",
+    "status_table",
+]
 
 DEFAULT_STATUSES: Final[Mapping[str, Verdict]] = MappingProxyType(
     {
@@ -39,22 +47,6 @@ DEFAULT_STATUSES: Final[Mapping[str, Verdict]] = MappingProxyType(
     }
 )
 """What a status word means. Words are in lower case here; those of replies are compared trimmed and in any case."""
-
-_THROTTLED = re.compile(
-    r"rate.?limit|too many|throttl|exceeded the limit|limit (?:has been )?(?:exceeded|reached)|slow down",
-    re.IGNORECASE,
-)
-_DENIED = re.compile(
-    r"(?:api|rest|access|invalid|wrong|unknown|missing|bad|incorrect|expired|inactive|no)[\s_-]+key\b"
-    r"|\b(?:api[\s_-]?|x_|x-)?key (?:is |was )?(?:not |in|missing|required|expired|disabled|wrong|unknown)"
-    r"|apikey|permission|unauthori[sz]ed|not authori[sz]ed|not allowed|forbidden|\bdenied\b|authenticat",
-    re.IGNORECASE,
-)
-_NOT_FOUND = re.compile(r"not found|no such|does ?n[o']t exist|unknown queue", re.IGNORECASE)
-_ERRORS: Final = frozenset({"error", "failed", "failure", "fail"})
-_ENVELOPES: Final = ("records", "results")
-_IDS: Final = ("queueId", "queueRef")
-_MESSAGES: Final = ("message", "error", "errors", "reason", "response")
 
 
 def status_table(words: Mapping[str, str]) -> Mapping[str, Verdict]:
@@ -80,43 +72,6 @@ def poll_request(base: str, queue_id: str, key: str, header: str = "") -> Reques
     return Request("GET", url, headers={header: key}) if header else Request("GET", url, params={"key": key})
 
 
-def classify(status: int, headers: Mapping[str, str], text: str, now: float) -> None:
-    """Raise what an HTTP status means. Returns where the body is to be read by `read_queue`.
-
-    The body is believed over the status: one that holds a record, or that says there is none, is read.
-    Raises Throttled (429 or by words), Denied (401, 403 or by words), Refused (any other 4xx), else ServerFault.
-    """
-    if status < 300:
-        return
-    body = lenient(text)
-    if any(text_of(record.get(name)) for record in _records(body) for name in _IDS):
-        return
-    own = isinstance(body, dict)
-    words = _words(body) if own else text
-    if status == 429 or (_THROTTLED.search(words) and (own or status < 500)):
-        raise _throttled(status, headers, now)
-    if status in {401, 403} or (own and _DENIED.search(words)):
-        raise _denied(words if own else "", f"HTTP {status}")
-    if own and _NOT_FOUND.search(words):
-        return
-    if status < 500:
-        raise Refused(f"{WHO} refused the call with HTTP {status}{_said(words if own else '')}")
-    decode(text, WHO, status)
-    raise ServerFault(f"{WHO} failed with HTTP {status}{_said(words)}")
-
-
-def _throttled(status: int, headers: Mapping[str, str], now: float) -> Throttled:
-    return Throttled(f"{WHO} says too many calls (HTTP {status})", retry_after=retry_after(headers, now))
-
-
-def _denied(words: str, how: str) -> Denied:
-    return Denied(f"{WHO} denied the key ({how}){_said(words)}: check the key and its permission 'API queue'")
-
-
-def _said(words: str) -> str:
-    return f": {masked(words)}" if words else ""
-
-
 def read_queue(text: str, queue_id: str, statuses: Mapping[str, Verdict] = DEFAULT_STATUSES) -> QueueReply:
     """What a reply says of one queueId. `statuses`: as `status_table` gives it. `queue_id` "": whichever it is about.
 
@@ -124,9 +79,9 @@ def read_queue(text: str, queue_id: str, statuses: Mapping[str, Verdict] = DEFAU
     Raises ServerFault for what is no such reply, and by an error's words Denied or Throttled.
     """
     body = decode(text, WHO)
-    record = _choose(_records(body), queue_id)
+    record = _choose(records(body), queue_id)
     if record is None:
-        _check_missing(body)
+        judge_missing(body)
         record = {"status": "Not Found"}
     response = record.get("response")
     places = (record, response if isinstance(response, dict) else {})
@@ -135,64 +90,16 @@ def read_queue(text: str, queue_id: str, statuses: Mapping[str, Verdict] = DEFAU
     return QueueReply(_verdict(status, places, statuses), status, view["processed"], view, text)
 
 
-def _records(body: Json) -> Sequence[Mapping[str, Json]]:
-    """The records of an envelope, or the object itself where it is one."""
-    if not isinstance(body, dict):
-        return _objects(body)
-    inside = [record for name in _ENVELOPES for record in _objects(body.get(name))]
-    return inside or ([body] if _is_record(body) else [])
-
-
-def _objects(value: Json) -> Sequence[Mapping[str, Json]]:
-    if isinstance(value, dict):
-        return [value]
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _is_record(body: Mapping[str, Json]) -> bool:
-    status = _fold(text_of(body.get("status")) or "")
-    if status in _ERRORS or any(name in body for name in _ENVELOPES):
-        return False
-    return any(name in body for name in (*_IDS, "response"))
-
-
 def _choose(records: Sequence[Mapping[str, Json]], queue_id: str) -> Mapping[str, Json] | None:
     """The record of this queueId: by its id, or the only one if that names no other queueId."""
     if not queue_id:
         return records[0] if records else None
     for record in records:
-        if any(_fold(text_of(record.get(name)) or "") == _fold(queue_id) for name in _IDS):
+        if any(_fold(text_of(record.get(name)) or "") == _fold(queue_id) for name in IDS):
             return record
     if records and (len(records) > 1 or text_of(records[0].get("queueId"))):
         raise ServerFault(f"{WHO} answered about another queueId than the one it was asked about")
     return records[0] if records else None
-
-
-def _check_missing(body: Json) -> None:
-    """Raise what a reply without a record means, unless it says that the queueId was not found."""
-    words = _words(body)
-    if _THROTTLED.search(words):
-        raise Throttled(f"{WHO} says too many calls")
-    if _DENIED.search(words):
-        raise _denied(words, "by its answer")
-    if not _NOT_FOUND.search(words):
-        raise ServerFault(f"{WHO} answered without a result{_said(words)}")
-
-
-def _words(body: Json) -> str:
-    """What an error object says, on one line: its messages, or all its texts where it has none by the usual names."""
-    told = folded(body)
-    said = [text for name in _MESSAGES for text in _texts(told.get(name))]
-    return "; ".join(dict.fromkeys(said or _texts(told)))
-
-
-def _texts(value: Json) -> Iterable[str]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        return [text for one in value for text in _texts(one)]
-    text = text_of(value)
-    return [text] if text else []
 
 
 def _verdict(status: str, places: Sequence[Mapping[str, Json]], statuses: Mapping[str, Verdict]) -> Verdict:
@@ -208,7 +115,7 @@ def _view(
     lead = _one(_probe(places, "lead", "leads"))
     inner_first = (*places[::-1], lead if isinstance(lead, dict) else {})
     return {
-        "queueId": queue_id or text_of(_probe(places, *_IDS)),
+        "queueId": queue_id or text_of(_probe(places, *IDS)),
         "status": text_of(record.get("status")),
         "processed": text_of(_probe(places, "processed")),
         "code": _probe(places[::-1], "code"),

@@ -75,6 +75,13 @@ class LeadSquaredSink:
             return None
         return wire.read_lead(self._judged(reply), fields)
 
+    async def ping(self, mode: str) -> None:
+        """Ask who the keys belong to, or how long the async queue is; see `ports.Sink`."""
+        if mode == "async":
+            await self._ask(wire.metrics_request(self._async_base(), self._metrics_path, self._api_key))
+        else:
+            await self._ask(wire.whoami_request(self._base, self._keys))
+
     async def whoami(self) -> Mapping[str, Json]:
         """The user behind the keys, as LeadSquared describes it. Raises as `push`."""
         body = await self._ask(wire.whoami_request(self._base, self._keys))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -49,7 +50,7 @@ def _field(one: Mapping[str, Json]) -> FieldInfo:
         schema_name=text_of(one["schemaname"]) or "",
         display_name=text_of(one.get("displayname")) or "",
         data_type=text_of(one.get("datatype")) or "",
-        max_length=int(length) if length and length > 0 else None,
+        max_length=int(length) if length and length >= 1 else None,
         options=tuple(value for value in values if value),
         mandatory=_yes(one.get("ismandatory")),
         locked=_yes(one.get("lockaftercreate")),
@@ -62,9 +63,10 @@ def _yes(value: Json) -> bool:
 
 def _number(value: Json) -> float | None:
     try:
-        return float(text_of(value) or "")
+        number = float(text_of(value) or "")
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def read_metrics(body: Json) -> Metrics:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Convert: TypeAlias = Callable[[Json], str]
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _NUMBER: Final = re.compile(
@@ -56,7 +56,7 @@ def clean(value: str) -> str:
     if value.isprintable():
         return value.strip()
     value = value.replace("\r\n", "\n").replace("\r", "\n")
-    return _CONTROL.sub("", _SURROGATE.sub("\ufffd", value)).strip()
+    return CONTROL.sub("", _SURROGATE.sub("\ufffd", value)).strip()
 
 
 def _container(value: Json) -> str:

@@ -9,6 +9,7 @@ import difflib
 import json
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import yaml
@@ -31,7 +32,15 @@ if TYPE_CHECKING:
 
 MAX_CHARS: Final = 1_000_000
 MAX_DEPTH: Final = 40
+MAX_NODES: Final = 50_000
+MAX_PROBLEMS: Final = 100
+"""Problems of one file that are told. Finding the nearest known word costs time for each."""
+
+MAX_COMPARED: Final = 500
+MAX_WORD: Final = 100
+MAX_TOLD: Final = 30
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,299})(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,2})?")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
@@ -69,6 +78,10 @@ class Table:
 Node: TypeAlias = Scalar | Items | Table
 
 
+class TooManyProblemsError(Exception):
+    """A file has so many problems that no more are looked for."""
+
+
 class Ledger:
     """Collects the problems of one file; each is told as `FILE:LINE: what is wrong; what to do`."""
 
@@ -77,13 +90,16 @@ class Ledger:
         self._found: list[tuple[int, str]] = []
 
     def add(self, line: int, text: str) -> None:
-        self._found.append((line, "".join(char if char.isprintable() else " " for char in text)))
+        """Note a problem. Raises TooManyProblemsError instead of one more than MAX_PROBLEMS."""
+        if len(self._found) >= MAX_PROBLEMS:
+            self._found.append((line, f"and more problems than these {MAX_PROBLEMS}; mend them first"))
+            raise TooManyProblemsError
+        self._found.append((line, text))
 
     def lines(self) -> list[str]:
         """Every problem, in the order of the file's lines."""
-        return [
-            f"{self.file}:{line}: {text}" for line, text in sorted(self._found, key=lambda found: found[0])
-        ]
+        told = [f"{self.file}:{line}: {text}" for line, text in sorted(self._found, key=lambda one: one[0])]
+        return [visible(line) for line in told]
 
 
 class _Mark(Protocol):
@@ -123,11 +139,19 @@ def _document(events: Iterator[Event], ledger: Ledger) -> Node | None:
     if isinstance(next(events), StreamEndEvent):
         ledger.add(1, "the file is empty; begin it with version: 1, or remove it")
         return None
-    root = _node(next(events), events, ledger, 1)
+    root = _node(next(events), _counted(events), ledger, 1)
     end = next(event for event in events if not isinstance(event, DocumentEndEvent))
     if not isinstance(end, StreamEndEvent):
         raise _RefusedError(_line(end.start_mark), "a second document begins here; use one file per mapping")
     return root
+
+
+def _counted(events: Iterator[Event]) -> Iterator[Event]:
+    for number, event in enumerate(events):
+        if number > MAX_NODES:
+            line = _line(event.start_mark)
+            raise _RefusedError(line, f"more than {MAX_NODES} values; split the file into several mappings")
+        yield event
 
 
 def _line(mark: _Mark | None) -> int:
@@ -138,6 +162,8 @@ def _node(event: Event, events: Iterator[Event], ledger: Ledger, depth: int) -> 
     line = _line(event.start_mark)
     _guard(event, line, depth)
     if isinstance(event, ScalarEvent):
+        if _SURROGATE.search(event.value):
+            raise _RefusedError(line, "an escape like \\ud800 names half a character; write the character")
         return Scalar(line, event.value, plain=not event.style)
     if isinstance(event, MappingStartEvent):
         return _table(line, events, ledger, depth)
@@ -195,14 +221,20 @@ def plain(node: Node) -> Json:
     return node.text
 
 
+def visible(text: str) -> str:
+    """The text with blanks for line breaks, control characters and other things that are not seen."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
 def shown(text: str, limit: int = 60) -> str:
     """Text for a message: in quotes, on one line, without control characters, at most `limit` characters of it."""
-    kept = "".join(char if char.isprintable() else " " for char in text[: limit + 1])
+    kept = visible(text[: limit + 1])
     return f"'{kept if len(kept) <= limit else kept[: limit - 1] + '…'}'"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """What to do about a word that is none of `known`: the closest one, or all of them."""
-    names = {name.casefold(): name for name in known}
-    close = difflib.get_close_matches(word.casefold(), names, n=1, cutoff=0.6)
-    return f"did you mean {names[close[0]]}?" if close else f"known here: {', '.join(names.values())}"
+    names = {name.casefold(): name for name in islice(known, MAX_COMPARED)}
+    close = difflib.get_close_matches(word[:MAX_WORD].casefold(), names, n=1, cutoff=0.6)
+    told = [*islice(names.values(), MAX_TOLD), *(["…"] if len(names) > MAX_TOLD else [])]
+    return f"did you mean {names[close[0]]}?" if close else f"known here: {', '.join(told)}"

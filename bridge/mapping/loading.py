@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from bridge.errors import MappingError
-from bridge.mapping.document import Ledger, Table, nearest, read, shown
+from bridge.mapping.document import Ledger, Table, TooManyProblemsError, nearest, read, shown
 from bridge.mapping.file import MappingFile
 from bridge.mapping.paths import PathError, compile_path
 from bridge.mapping.rules import build
@@ -40,15 +41,23 @@ def load(files: Mapping[str, str]) -> Sequence[MappingFile]:
     names: dict[str, str] = {}
     for file, text in files.items():
         ledger = Ledger(file)
-        mapping = _mapping(ledger, text)
         first = names.setdefault(PurePath(file).stem, file)
-        if first != file:
-            ledger.add(1, f"{first} has the same name; rename one of the two files")
+        with suppress(TooManyProblemsError):
+            mapping = _mapping(ledger, text)
+            _name(ledger, first)
+            loaded += [mapping] if mapping else []
         problems += ledger.lines()
-        loaded += [mapping] if mapping else []
     if problems:
         raise MappingError(problems)
     return loaded
+
+
+def _name(ledger: Ledger, first: str) -> None:
+    """The file's name is the mapping's, which the store and all reports keep."""
+    if first != ledger.file:
+        ledger.add(1, f"{first} has the same name; rename one of the two files")
+    if not ledger.file.isprintable():
+        ledger.add(1, "the file's name holds characters that are not seen or not UTF-8; rename it")
 
 
 def _mapping(ledger: Ledger, text: str) -> MappingFile | None:

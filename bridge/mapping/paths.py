@@ -6,6 +6,7 @@ cost; a property test holds the two equal.
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from dataclasses import dataclass
@@ -18,11 +19,11 @@ from jmespath.exceptions import (
     LexerError,
     ParseError,
 )
-from jmespath.functions import Functions
+from jmespath.functions import Functions, signature
 from jmespath.visitor import TreeInterpreter
 
 from bridge.mapping.convert import UnreadableError
-from bridge.mapping.document import nearest, shown
+from bridge.mapping.document import nearest, shown, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,6 +54,8 @@ NAMES: Final = (
 """The names a path may begin with: what a LeadByte reply is read into, and what came beside the queueId."""
 
 MAX_PATH: Final = 2000
+MAX_GROWTH: Final = 500
+MAX_TEXT: Final = 10_000_000
 _QUOTED: Final = re.compile("|".join(rf"{quote}(?:\\.|[^{quote}\\])*{quote}" for quote in "'\"`"))
 _IMPERSONAL: Final = frozenset({"status", "code", "response"})
 _FAULTS: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -60,6 +63,8 @@ _NARROW: Final = frozenset(
     {"field", "subexpression", "index_expression", "index", "literal", "or_expression"}
 )
 _ELEMENTWISE: Final = frozenset({"projection", "value_projection", "filter_projection"})
+_CHOICES: Final = frozenset({"or_expression", "and_expression", "not_expression", "comparator"})
+_SELECTIONS: Final = frozenset({"multi_select_list", "multi_select_dict", "function_expression"})
 _SEQUENCES: Final = frozenset({"subexpression", "index_expression", "pipe"})
 
 
@@ -94,15 +99,33 @@ def compile_path(text: str) -> Path:
             warnings.simplefilter("ignore", PendingDeprecationWarning)
             compiled = jmespath.compile(text)
         names = tuple(_names(compiled.parsed))
+        growth = _growth(compiled.parsed)
     except _FAULTS as error:
         if isinstance(error, PathError):
             raise
         raise PathError(f"{shown(text)} is not a JMESPath: {_fault(error, text)}") from None
+    if growth > MAX_GROWTH:
+        raise PathError(f"{shown(text)} makes too much of what it finds, over and over; write it simpler")
     for name in names:
         _known(name, text)
     steps = _steps(compiled.parsed)
     find = _walk(steps) if steps else _interpret(compiled.parsed)
     return Path(text, find, impersonal=_IMPERSONAL.issuperset(names) and _narrow(compiled.parsed))
+
+
+def _growth(node: Ast) -> int:
+    """At most how many times larger than what it is given the result may be.
+
+    Each `[@, @][]` doubles it, so that one line of them could fill any memory.
+    """
+    if node["type"] == "literal":
+        return 1 + len(str(node["value"])) // 16
+    grown = [_growth(child) for child in node["children"] if isinstance(child, dict)]
+    if node["type"] in _CHOICES:
+        return max(grown)
+    if node["type"] not in _SELECTIONS or any(child["type"] == "expref" for child in node["children"]):
+        return math.prod(grown)
+    return sum(grown, start=1) if node.get("value") == "to_string" else max(sum(grown), 1)
 
 
 def _narrow(node: Ast) -> bool:
@@ -115,13 +138,13 @@ def _known(name: str, text: str) -> None:
         return
     advice = nearest(name, NAMES)
     if text != name and f"{name}." not in text and not advice.startswith("did"):
-        advice = f"if it is a word to compare with, write it in single quotes: '{name}'"
+        advice = f"if it is a word to compare with, write it in single quotes: {shown(name)}"
     raise PathError(f"a path can't begin with {shown(name)}; {advice}")
 
 
 def _fault(error: Exception, text: str) -> str:
     if isinstance(error, LexerError):
-        return f"{error.message}; mend it at character {error.lexer_position + 1}"
+        return f"{visible(error.message)}; mend it at character {error.lexer_position + 1}"
     if opened := _left_open(text):
         return f"a bracket is missing: {opened} is not closed"
     if isinstance(error, ParseError):
@@ -206,9 +229,19 @@ def _walk(steps: tuple[str, ...]) -> Find:
     return find
 
 
+class _Functions(Functions):
+    """JMESPath's own, where the one that can make gigabytes of a lead's texts has a bound."""
+
+    @signature({"types": ["string"]}, {"types": ["array-string"]})
+    def _func_join(self, separator: str, array: Sequence[str]) -> str:
+        if len(separator) * len(array) + sum(map(len, array)) > MAX_TEXT:
+            raise ValueError(MAX_TEXT)
+        return separator.join(array)
+
+
 def _interpret(parsed: Json) -> Find:
     # One interpreter for all leads: it learns where each kind of node is handled, and holds nothing of a lead.
-    interpreter = TreeInterpreter()
+    interpreter = TreeInterpreter(jmespath.Options(custom_functions=_Functions()))
 
     def find(view: Mapping[str, Json]) -> Json:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from bridge.mapping.convert import UnreadableError, clean
+from bridge.mapping.convert import CONTROL, UnreadableError, clean
 from bridge.mapping.document import Ledger, Node, Scalar, Table
 from bridge.mapping.kinds import KINDS, OWNERS, converter
 from bridge.mapping.making import Shape, Words, from_list, from_one, from_word
@@ -97,11 +97,18 @@ def _found(spec: Spec, sort: str, convert: Convert, shape: Shape) -> _Parts:
         constants.append((shape.default or "", spec.line("default")))
     table = {word: output for word, (output, _) in targets.items()}
     words = Words(table, otherwise, convert, showable=path.impersonal) if table else None
-    separator = spec.raw("join")
+    separator = _separator(spec)
     if sort == "list":
         separator = ", " if separator is None else separator
         return path.find, from_list(words, separator, shape), constants
     return path.find, from_word(words, shape) if words else from_one(convert, shape), constants
+
+
+def _separator(spec: Spec) -> str | None:
+    written = spec.raw("join")
+    if written is not None and CONTROL.search(written):
+        spec.problem("join", "holds a control character; write text, a tab or a line break")
+    return written
 
 
 def _path(spec: Spec) -> Path:

@@ -28,6 +28,7 @@ _RFC_2822: Final = re.compile(
 )
 _YEARS: Final = range(3, 9998)
 """Years that stay years in every timezone: datetime ends at 1 and 9999."""
+MAX_LAYOUT: Final = 100
 _PROBE: Final = datetime(2000, 12, 31, 23, 59, 58, tzinfo=UTC)
 
 
@@ -99,12 +100,14 @@ def epoch(value: str | float | None) -> float | None:
 
 def layout_fault(layout: str) -> str | None:
     """What is wrong with a strptime format, or None: it must hold a whole date, and mean the same on every machine."""
+    if len(layout) > MAX_LAYOUT or not layout.isprintable():
+        return f"it is longer than {MAX_LAYOUT} characters, or holds some that are not seen"
     if "%Z" in layout:
         return "%Z depends on the machine; use %z, or name a timezone"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             read = datetime.strptime(_PROBE.strftime(layout), layout)  # noqa: DTZ007
-    except ValueError:
+    except (ValueError, re.error):  # the latter for a directive that is there twice
         return "it is not a strptime format; write one like %d/%m/%Y %H:%M"
     return None if read.date() == _PROBE.date() else "it does not hold a whole date; add %d, %m and %Y"

@@ -9,7 +9,7 @@ from itertools import count
 
 import structlog
 
-from bridge.errors import CallError
+from bridge.errors import CallError, Refused
 from bridge.model import Call, Delivery, Move, Stage
 from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
@@ -24,6 +24,8 @@ class AskingStage(ABC):
     """Asks about one due delivery at a time until what became of it is known or its deadline has passed."""
 
     name: str
+    mode: str
+    """Of the host that it asks."""
 
     def __init__(
         self,
@@ -71,8 +73,9 @@ class AskingStage(ABC):
         except CallError as error:
             self._gate.failed(error)
             result, reason = type(error).__name__.lower(), str(error)
-            move = self._delivering.after_asking_failed(delivery, error, self._clock())
-            log.info("asking failed", stage=self.name, queue_id=delivery.queue_id, reason=reason)
+            move = await self._after_error(delivery, error)
+            told = {"queue_id": delivery.queue_id, "person": delivery.identity}
+            log.info("asking failed", stage=self.name, reason=reason, **told)
         now = self._clock()
         call = Call(self._call_id(), Stage.CONFIRM, self._gate.name, started_at, now, result)
         if move is None:
@@ -81,6 +84,13 @@ class AskingStage(ABC):
         else:
             await self._desk(self._store.record, call, [move], now)
 
+    async def _after_error(self, delivery: Delivery, error: CallError) -> Move | None:
+        """A host is asked whether it is well only where the delivery would fail by this."""
+        answers = isinstance(error, Refused)
+        if not answers and self._delivering.is_late(delivery, self._clock()):
+            answers = await self._gate.answers(lambda: self._sink.ping(self.mode))
+        return self._delivering.after_asking_failed(delivery, error, self._clock(), answers=answers)
+
     def _call_id(self) -> str:
         return f"{self._run}-{self.name}-{next(self._count)}"
 
@@ -88,7 +98,7 @@ class AskingStage(ABC):
 class ConfirmStage(AskingStage):
     """Asks the status API about accepted async updates."""
 
-    name = "confirm"
+    name, mode = "confirm", "async"
 
     def _claim(self, now: float, limit: int) -> Sequence[Delivery]:
         return self._store.claim_submitted(now, limit)
@@ -101,7 +111,7 @@ class ConfirmStage(AskingStage):
 class DoubtStage(AskingStage):
     """Reads the lead back where an update that may not be repeated lost its answer."""
 
-    name = "in-doubt"
+    name, mode = "in-doubt", "bulk"
 
     def _claim(self, now: float, limit: int) -> Sequence[Delivery]:
         return self._store.claim_in_doubt(now, limit)

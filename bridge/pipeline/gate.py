@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import structlog
 
-from bridge.errors import CallError, Throttled
+from bridge.errors import CallError, Refused, Throttled
 from bridge.policy.health import Health
 from bridge.policy.window import Learned, Limit, Window
 
@@ -20,9 +20,10 @@ LONGEST_SLEEP_SECONDS = 60.0
 
 
 class Gate:
-    """Lets calls to one host through. Every permit ends in `give_back`, `answered` or `failed`.
+    """Lets calls to one host through. Every permit ends in `give_back`, `answered`, `pinged` or `failed`.
 
-    `changed` is true after something was learned that outlives the process, until whoever saves `state` clears it.
+    `clock` must never be set back: windows and pauses are measured by it. `changed` is true after something was learned
+    that outlives the process, until whoever saves `state` clears it.
     """
 
     def __init__(self, name: str, limit: Limit, clock: Callable[[], float], rng: random.Random) -> None:
@@ -32,6 +33,11 @@ class Gate:
         self._closed = False
         self._waiting = 0
         self.changed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody is let through any more."""
+        return self._closed
 
     @property
     def limited(self) -> bool:
@@ -71,8 +77,32 @@ class Gate:
         self._note(self.health.answered(now))
         self._notify()
 
+    def pinged(self) -> None:
+        """A question that changes nothing was answered: this says nothing of the calls that failed before it."""
+        self.window.answered(self._clock())
+        self.health.pinged()
+        self._notify()
+
+    async def answers(self, ping: Callable[[], Awaitable[object]]) -> bool:
+        """Whether the host answers a question that changes nothing, asked now under a permit of its own.
+
+        A refusal is an answer; a throttle or a refused key tells nothing and counts as none.
+        """
+        if not await self.permit():
+            return False
+        try:
+            with self._given_back_unless_called():
+                await ping()
+        except Refused:
+            pass
+        except CallError as error:
+            self.failed(error)
+            return False
+        self.pinged()
+        return True
+
     def failed(self, error: CallError) -> float:
-        """The call failed as a whole. Returns when calls to this host may go on, in epoch seconds."""
+        """The call failed as a whole. Returns in how many seconds calls to this host may go on."""
         now = self._clock()
         if isinstance(error, Throttled):
             learned = self.window.throttled(now, error.limit, error.retry_after)
@@ -82,7 +112,7 @@ class Gate:
             self.window.answered(now)
         self._note(self.health.failed(error, now, self._rng.random()))
         self._notify()
-        return now + max(self.window.wait(now) or 0.0, self.health.wait(now))
+        return max(self.window.wait(now) or 0.0, self.health.wait(now))
 
     def close(self) -> None:
         """Let nobody through any more, and whoever waits go without."""
@@ -109,6 +139,17 @@ class Gate:
             yield
         finally:
             self._waiting -= 1
+
+    @contextmanager
+    def _given_back_unless_called(self) -> Iterator[None]:
+        """A call that is cut off, or fails for a reason of ours, does not keep its place for good."""
+        try:
+            yield
+        except CallError:
+            raise
+        except BaseException:
+            self.give_back()
+            raise
 
     def _wait(self) -> float | None:
         now = self._clock()

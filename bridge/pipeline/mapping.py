@@ -51,6 +51,7 @@ class MapStage:
             await self._desk(self._store.record_mapped, items, births, self._clock())
             failed = sum(birth.state is State.FAILED for birth in births)
             log.info("mapped", leads=len(items), deliveries=len(births), failed=failed)
+            _tell(items, births)
         for one in reopened:
             await self._desk(self._store.record_remapped, one, self._remap(one), self._clock())
         return bool(items or reopened)
@@ -82,6 +83,20 @@ class MapStage:
     def _view(self, item: ResolvedItem) -> Mapping[str, Json]:
         reply = self._source.reread(item.queue_id, item.reply)
         return {**reply.view, "context": item.context}
+
+
+def _tell(items: Sequence[ResolvedItem], births: Sequence[Birth]) -> None:
+    """A line for each delivery at level debug."""
+    names, say = {item.id: item.queue_id for item in items}, log.bind().debug
+    for birth in births:
+        person = {"person": birth.mapped.identity} if birth.mapped else {}
+        say(
+            "mapped lead",
+            queue_id=names[birth.item_id],
+            mapping=birth.mapping,
+            state=str(birth.state),
+            **person,
+        )
 
 
 def _by_name(mappings: Sequence[MappingFile]) -> dict[str, MappingFile]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from bridge.errors import CallError
+from bridge.errors import CallError, Refused
 from bridge.model import PollRecord, WaitingItem
 from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
@@ -89,9 +89,16 @@ class PollStage:
         except CallError as error:
             self._gate.failed(error)
             log.info("poll failed", queue_id=item.queue_id, reason=str(error))
-            return self._polling.after_error(item, error, self._clock(), self._rng.random())
+            answers = await self._answers_after(item, error)
+            return self._polling.after_error(item, error, self._clock(), self._rng.random(), answers=answers)
         self._gate.answered()
         return self._polling.after_reply(item, reply, self._clock(), self._rng.random())
+
+    async def _answers_after(self, item: WaitingItem, error: CallError) -> bool:
+        """Whether LeadByte is well but for this poll: asked where the item would expire by it."""
+        if isinstance(error, Refused) or self._clock() < item.deadline_at:
+            return True
+        return await self._gate.answers(self._source.ping)
 
     async def _flush(self) -> None:
         done, self._done = self._done, []

@@ -10,8 +10,8 @@ from itertools import count
 
 import structlog
 
-from bridge.errors import CallError
-from bridge.model import HOSTS, Call, Delivery, Move, Stage
+from bridge.errors import CallError, LostAnswer, ServerFault
+from bridge.model import HOSTS, Call, Delivery, Move, Stage, State
 from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.gate import Gate
@@ -19,6 +19,8 @@ from bridge.policy.delivering import Delivering
 from bridge.ports import Sink, Store
 
 log = structlog.get_logger()
+
+ON_THE_REPORT = (State.FAILED, State.UNPROCESSED, State.IN_DOUBT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,10 @@ class Batching:
 
 
 class PushStage:
-    """Sends due deliveries of one mode. The permit comes before the claim: nothing sits claimed while it waits."""
+    """Sends due deliveries of one mode. The permit comes before the claim: nothing sits claimed while it waits.
+
+    A host that is down or denies its keys is asked by a ping first, so no lead is sent to it only to see how it is.
+    """
 
     def __init__(
         self,
@@ -55,7 +60,12 @@ class PushStage:
         await self.crew.stop(grace)
 
     async def _step(self) -> bool:
-        if not await self._ready() or not await self._gate.permit():
+        if not await self._ready():
+            return False
+        trial = self._gate.health.one_at_a_time
+        if trial and not await self._answers():
+            return not self._gate.closed
+        if not await self._gate.permit():
             return False
         call_id = f"{self._run}-{next(self._count)}"
         with self._gate.given_back_on_error():
@@ -64,8 +74,11 @@ class PushStage:
             self._gate.give_back()
             return False
         self.crew.tick()
-        await self._push(call_id, batch)
+        await self._push(call_id, batch, trial=trial)
         return True
+
+    async def _answers(self) -> bool:
+        return await self._gate.answers(lambda: self._sink.ping(self._batching.mode))
 
     async def _ready(self) -> bool:
         b = self._batching
@@ -75,25 +88,42 @@ class PushStage:
         b = self._batching
         return await self._desk(self._store.claim_batch, b.mode, self._clock(), b.size, b.linger, call_id)
 
-    async def _push(self, call_id: str, batch: Sequence[Delivery]) -> None:
+    async def _push(self, call_id: str, batch: Sequence[Delivery], *, trial: bool) -> None:
         started_at = self._clock()
-        moves, result = await self._call(batch)
+        moves, result = await self._call(batch, trial=trial)
         now = self._clock()
         call = Call(call_id, Stage.PUSH, HOSTS[self._batching.mode], started_at, now, result)
         await self._desk(self._store.record, call, moves, now)
         log.info("pushed", mode=self._batching.mode, result=result, **Counter(str(move.to) for move in moves))
+        _tell(moves)
 
-    async def _call(self, batch: Sequence[Delivery]) -> tuple[list[Move], str]:
+    async def _call(self, batch: Sequence[Delivery], *, trial: bool) -> tuple[list[Move], str]:
         try:
             outcomes = await self._sink.push(batch[0].lane, batch)
         except CallError as error:
-            resume_at = self._gate.failed(error)
+            wait = self._gate.failed(error)
             log.warning("push failed", leads=len(batch), kind=type(error).__name__, reason=str(error))
-            return self._moves_after(batch, error, resume_at), type(error).__name__.lower()
+            answers = trial or await self._answers_after(error)
+            return self._moves_after(batch, error, wait, answers=answers), type(error).__name__.lower()
         self._gate.answered()
         moves = self._delivering.after_push(batch, outcomes, self._clock(), self._rng.random())
         return list(moves), "answered"
 
-    def _moves_after(self, batch: Sequence[Delivery], error: CallError, resume_at: float) -> list[Move]:
+    async def _answers_after(self, error: CallError) -> bool:
+        """Whether the host is well but for the call that failed. One that is known to be down is not asked."""
+        without_verdict = isinstance(error, LostAnswer | ServerFault)
+        return without_verdict and not self._gate.health.one_at_a_time and await self._answers()
+
+    def _moves_after(
+        self, batch: Sequence[Delivery], error: CallError, wait: float, *, answers: bool
+    ) -> list[Move]:
         now, jitter = self._clock(), self._rng.random()
-        return list(self._delivering.after_error(batch, error, now, jitter, resume_at))
+        return list(self._delivering.after_error(batch, error, now, jitter, now + wait, answers=answers))
+
+
+def _tell(moves: Sequence[Move]) -> None:
+    """A line for each delivery that ends on the report."""
+    for move in moves:
+        if move.to in ON_THE_REPORT:
+            told = {"queue_id": move.delivery.queue_id, "person": move.delivery.identity}
+            log.warning("not delivered", state=str(move.to), **told)

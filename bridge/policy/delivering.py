@@ -28,18 +28,27 @@ class Delivering:
             yield self._after_outcome(delivery, outcome, now, jitter)
 
     def after_error(
-        self, batch: Sequence[Delivery], error: CallError, now: float, jitter: float, resume_at: float
+        self,
+        batch: Sequence[Delivery],
+        error: CallError,
+        now: float,
+        jitter: float,
+        resume_at: float,
+        *,
+        answers: bool,
     ) -> Iterator[Move]:
         """A move for each delivery of a call that failed as a whole.
 
         Throttled, denied or never sent: no attempt is used up; due again at `resume_at` where it was throttled, else at
-        once, for the host's health is what holds it back. Refused: the batch is split
-        until the lead that was refused stands alone. No verdict: tried again if that is harmless, else in doubt.
+        once, for the host's health is what holds it back. Refused: the batch is split until the lead that was refused
+        stands alone. No verdict: what may not be repeated is in doubt; of the rest no attempt is used up while the host
+        does not answer other questions either. Where it `answers` them the batch may be at fault: it is split, and a
+        lead that stands alone uses up an attempt.
         """
         if isinstance(error, Refused):
-            return _after_refusal(batch, str(error), now)
+            return _split(batch, str(error), now) if len(batch) > 1 else _failed(batch, str(error), now)
         if isinstance(error, LostAnswer | ServerFault):
-            return (self._unanswered(d, str(error), now, jitter) for d in batch)
+            return self._without_verdict(batch, str(error), now, jitter, answers=answers)
         due_at = resume_at if isinstance(error, Throttled) else now
         return (Move(d, State.PENDING, due_at, str(error)) for d in batch)
 
@@ -53,29 +62,28 @@ class Delivering:
             case Kind.FORGOTTEN if delivery.lane.repeatable:
                 return self._again(delivery, "LeadSquared no longer knows the request; sent again", now, 0.0)
             case Kind.FORGOTTEN:
-                return Move(
-                    delivery,
-                    State.FAILED,
-                    now,
-                    "LeadSquared no longer knows the request, and it may have fired automations",
-                )
-        if now >= delivery.sent_at + self.confirm_deadline:
-            return Move(
-                delivery,
-                State.FAILED,
-                now,
-                "LeadSquared accepted the update but did not apply it before the deadline",
-            )
+                words = "LeadSquared no longer knows the request, and it may have fired automations"
+                return Move(delivery, State.FAILED, now, words, maybe=True)
+        if self.is_late(delivery, now):
+            words = "LeadSquared accepted the update but did not apply it before the deadline"
+            return Move(delivery, State.FAILED, now, words, maybe=True)
         return None
 
-    def after_asking_failed(self, delivery: Delivery, error: CallError, now: float) -> Move | None:
+    def is_late(self, delivery: Delivery, now: float) -> bool:
+        """Whether the time in which it is asked what became of this delivery is over."""
+        return now >= delivery.sent_at + self.confirm_deadline
+
+    def after_asking_failed(
+        self, delivery: Delivery, error: CallError, now: float, *, answers: bool
+    ) -> Move | None:
         """What a question leads to that was answered by no verdict; None: ask again.
 
-        A host that lets nothing through is waited for; one that answers, but never with a verdict, only until the
-        deadline.
+        A host that lets nothing through is waited for; one that `answers` other questions, but never this one, only
+        until the deadline.
         """
-        if isinstance(error, Refused | ServerFault) and now >= delivery.sent_at + self.confirm_deadline:
-            return Move(delivery, State.FAILED, now, f"could not be confirmed before the deadline: {error}")
+        if answers and self.is_late(delivery, now):
+            words = f"could not be confirmed before the deadline: {error}"
+            return Move(delivery, State.FAILED, now, words, maybe=True)
         return None
 
     def after_read_back(self, delivery: Delivery, held: Mapping[str, str] | None, now: float) -> Move | None:
@@ -87,10 +95,9 @@ class Delivering:
             name == delivery.key or same(value, held.get(name, "")) for name, value in delivery.fields.items()
         ):
             return Move(delivery, State.SYNCED, now)
-        if now >= delivery.sent_at + self.confirm_deadline:
-            return Move(
-                delivery, State.FAILED, now, "the answer was lost and LeadSquared does not hold the values"
-            )
+        if self.is_late(delivery, now):
+            words = "the answer was lost and LeadSquared does not hold the values"
+            return Move(delivery, State.FAILED, now, words, maybe=True)
         return None
 
     def next_look(self, delivery: Delivery, now: float, jitter: float) -> float:
@@ -118,20 +125,31 @@ class Delivering:
             return self._unanswered(delivery, reason, now, jitter)
         return self._again(delivery, reason, now, jitter, alone(delivery))
 
+    def _without_verdict(
+        self, batch: Sequence[Delivery], reason: str, now: float, jitter: float, *, answers: bool
+    ) -> Iterator[Move]:
+        if not batch[0].lane.repeatable:
+            return (self._unanswered(delivery, reason, now, jitter) for delivery in batch)
+        if not answers:
+            return (Move(delivery, State.PENDING, now, reason, maybe=True) for delivery in batch)
+        if len(batch) > 1:
+            return _split(batch, reason, now, maybe=True)
+        return iter([self._again(batch[0], reason, now, jitter)])
+
     def _unanswered(self, delivery: Delivery, reason: str, now: float, jitter: float) -> Move:
-        if not delivery.lane.repeatable:
-            due_at = now + self.confirm.interval(0, jitter)
-            return Move(delivery, State.IN_DOUBT, due_at, f"the answer was lost: {reason}", attempt=True)
-        return self._again(delivery, reason, now, jitter)
+        due_at = now + self.confirm.interval(0, jitter)
+        words = f"the answer was lost: {reason}"
+        return Move(delivery, State.IN_DOUBT, due_at, words, attempt=True, maybe=True)
 
     def _again(
         self, delivery: Delivery, reason: str, now: float, jitter: float, lane: Lane | None = None
     ) -> Move:
         used = delivery.attempts + 1
         if used >= self.attempts:
-            return Move(delivery, State.FAILED, now, f"gave up after {used} attempts: {reason}", attempt=True)
+            words = f"gave up after {used} attempts: {reason}"
+            return Move(delivery, State.FAILED, now, words, attempt=True, maybe=True)
         due_at = now + self.retry.interval(delivery.attempts, jitter)
-        return Move(delivery, State.PENDING, due_at, reason, attempt=True, lane=lane)
+        return Move(delivery, State.PENDING, due_at, reason, attempt=True, lane=lane, maybe=True)
 
 
 UNLISTED = "LeadSquared's answer does not name this lead"
@@ -150,12 +168,13 @@ def _unknown(delivery: Delivery, outcome: Outcome, now: float) -> Move:
     return Move(delivery, State.PENDING, now, outcome.reason, lane=lane, unknown=True)
 
 
-def _after_refusal(batch: Sequence[Delivery], reason: str, now: float) -> Iterator[Move]:
-    if len(batch) == 1:
-        yield Move(batch[0], State.FAILED, now, reason)
-        return
+def _failed(batch: Sequence[Delivery], reason: str, now: float) -> Iterator[Move]:
+    return (Move(delivery, State.FAILED, now, reason) for delivery in batch)
+
+
+def _split(batch: Sequence[Delivery], reason: str, now: float, *, maybe: bool = False) -> Iterator[Move]:
     middle = len(batch) // 2
     for half in (batch[:middle], batch[middle:]):
         for delivery in half:
             lane = replace(delivery.lane, part=f"half-{half[0].id}")
-            yield Move(delivery, State.PENDING, now, reason, lane=lane)
+            yield Move(delivery, State.PENDING, now, reason, lane=lane, maybe=maybe)

@@ -51,6 +51,10 @@ class Health:
         self._closed_until = 0.0
         return self._become(SideState.UP, "", now)
 
+    def pinged(self) -> None:
+        """The side answered a question that changes nothing: it is there, whatever becomes of other calls."""
+        self.reached = True
+
     def failed(self, error: CallError, now: float, jitter: float) -> bool:
         """A whole call failed. Returns whether the state changed."""
         if isinstance(error, Denied):

@@ -23,9 +23,15 @@ class Polling:
             return PollRecord(item.id, ItemState.RESOLVED, now, None, reply)
         return self._again(item, _not_final(reply), now, jitter, reply)
 
-    def after_error(self, item: WaitingItem, error: CallError, now: float, jitter: float) -> PollRecord:
-        """A poll that failed is only polled again."""
-        return self._again(item, str(error), now, jitter, None)
+    def after_error(
+        self, item: WaitingItem, error: CallError, now: float, jitter: float, *, answers: bool
+    ) -> PollRecord:
+        """A poll that failed is only polled again: until the deadline, and past it while LeadByte does not answer
+        other questions either (`answers`)."""
+        if answers or now < item.deadline_at:
+            return self._again(item, str(error), now, jitter, None)
+        due_at = now + self.backoff.interval(item.polls, jitter)
+        return PollRecord(item.id, ItemState.WAITING, due_at, str(error))
 
     def _again(
         self, item: WaitingItem, reason: str, now: float, jitter: float, reply: QueueReply | None

@@ -138,7 +138,10 @@ class Window:
             self.learned, self._clean = None, 0
 
     def _most_in_flight(self, limits: Sequence[Limit]) -> int:
-        """One more for each window's worth of calls that went well while no more of them might be under way."""
+        """One more for each window's worth of calls that went well while no more of them might be under way; a single
+        one where the last pause was followed by another refusal."""
+        if self._pauses > 1:
+            return 1
         calls = min(limit.calls for limit in limits)
         return min(PROBING + self._clean // calls, calls)
 

@@ -1,9 +1,11 @@
 """The failure report: which leads failed, are unprocessed, in doubt or expired, why, and what to do about it."""
 
+from bridge.reports.account import account_lines, account_values, total
 from bridge.reports.cells import one_line
 from bridge.reports.data import write_csv, write_json
+from bridge.reports.findings import write_findings, write_findings_json
 from bridge.reports.groups import Group
-from bridge.reports.masking import mask
+from bridge.reports.masking import mask, mask_reason
 from bridge.reports.page import write_html
 from bridge.reports.report import Lead, Report, build
 from bridge.reports.text import write_text
@@ -12,10 +14,16 @@ __all__ = [
     "Group",
     "Lead",
     "Report",
+    "account_lines",
+    "account_values",
     "build",
     "mask",
+    "mask_reason",
     "one_line",
+    "total",
     "write_csv",
+    "write_findings",
+    "write_findings_json",
     "write_html",
     "write_json",
     "write_text",

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
-from typing import TextIO
+import re
+from typing import Final, TextIO
+from unicodedata import normalize
 
+from bridge.reports.account import account_values
 from bridge.reports.cells import one_line
 from bridge.reports.groups import Group, Groups
 from bridge.reports.report import COLUMNS, Lead, Report
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA: Final = ("=", "+", "-", "@", "|", "%")
+WITHIN: Final = re.compile(r"(;\s*)(?=[-=+@|%\uff0b\uff05\uff0d\uff1d\uff20\uff5c])")
+"""Where a cell would begin for a spreadsheet that takes the semicolon for the delimiter."""
 
 
 def write_json(report: Report, out: TextIO) -> None:
-    """One JSON object: generated_at, tracked, states, leads, groups. ASCII only."""
+    """One JSON object: generated_at, tracked, states, leads, groups, account. ASCII only."""
     head = {"generated_at": report.made_at, "tracked": report.tracked, "states": dict(report.states)}
     out.write(json.dumps(head, indent=2)[:-2] + ',\n  "leads": [')
     groups, separator = Groups(), "\n    "
@@ -23,7 +28,8 @@ def write_json(report: Report, out: TextIO) -> None:
         out.write(separator + json.dumps({name: getattr(lead, name) for name in COLUMNS}))
         separator = ",\n    "
     told = [_group(group) for group in groups.largest_first()]
-    out.write(f'\n  ],\n  "groups": {json.dumps(told, indent=2)}\n}}\n')
+    account = json.dumps(account_values(report.account), indent=2)
+    out.write(f'\n  ],\n  "groups": {json.dumps(told, indent=2)},\n  "account": {account}\n}}\n')
 
 
 def _group(group: Group) -> dict[str, str | int]:
@@ -48,4 +54,6 @@ def _cell(lead: Lead, name: str) -> str | int:
     value = getattr(lead, name)
     if not isinstance(value, str):
         return "" if value is None else int(value)
-    return one_line(f"'{value}" if value.startswith(FORMULA) else value)
+    told = WITHIN.sub(r"\1'", one_line(value))
+    first = normalize("NFKC", told.lstrip()[:1])  # wide signs count as theirs
+    return f"'{told}" if first.startswith(FORMULA) or value.startswith(("\t", "\r")) else told

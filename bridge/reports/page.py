@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final, TextIO
 
+from bridge.ports import Day
+from bridge.reports.account import folded, summands, total
 from bridge.reports.cells import one_line
 from bridge.reports.groups import Group, Groups
 from bridge.reports.report import Report
@@ -35,10 +37,11 @@ th, td { border-bottom: 1px solid color-mix(in srgb, currentcolor 25%, transpare
 """
 FOOT: Final = "</main>\n</body>\n</html>\n"
 TITLES: Final = ("QueueId", "Mapping", "Identifier", "Attempts", "Last attempt (UTC)", "Reason")
+DAY_TITLES: Final = ("Day", "Tracked", "Where they stand", "Adds up")
 
 
 def write_html(report: Report, out: TextIO) -> None:
-    """Headline counts, then each group with its advice, its command and its first leads."""
+    """Headline counts, each group with its advice, its command and its first leads, the account."""
     groups = Groups()
     for lead in report.leads():
         groups.add(lead)
@@ -51,6 +54,7 @@ def write_html(report: Report, out: TextIO) -> None:
     out.write("</ul>\n" if groups else "</ul>\n<p>Nothing failed.</p>\n")
     for group in groups.largest_first():
         out.writelines(_section(group))
+    out.writelines(_account(report.account))
     out.write(FOOT)
 
 
@@ -67,6 +71,18 @@ def _section(group: Group) -> Iterator[str]:
         rest = (lead.mapping or "", lead.identifier or "", str(lead.attempts), last, lead.reason)
         cells = "".join(f"<td>{_text(cell)}</td>" for cell in rest)
         yield f'<tr><th scope="row">{_text(lead.queue_id)}</th>{cells}</tr>\n'
+    yield "</tbody>\n</table>\n"
+
+
+def _account(account: Sequence[Day]) -> Iterator[str]:
+    yield f"<h2>Account</h2>\n<p>{_text(total(account))}</p>\n"
+    yield "<table>\n<caption>By day of tracking (UTC)</caption>\n<thead><tr>"
+    yield "".join(f'<th scope="col">{title}</th>' for title in DAY_TITLES)
+    yield "</tr></thead>\n<tbody>\n"
+    for day in folded(account):
+        cells = (f"{day.tracked:,}", summands(day), "yes" if day.adds_up else "NO")
+        rest = "".join(f"<td>{_text(cell)}</td>" for cell in cells)
+        yield f'<tr><th scope="row">{_text(day.day)}</th>{rest}</tr>\n'
     yield "</tbody>\n</table>\n"
 
 

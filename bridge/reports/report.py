@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bridge.model import LEAD_STATES
-from bridge.ports import Failure
+from bridge.ports import Day, Failure
 from bridge.reports.masking import common, mask_identifier, mask_reason
 
 
@@ -38,6 +38,7 @@ class Report:
     states: Mapping[str, int]
     made_at: str
     unmasked: bool
+    account: Sequence[Day]
     _failures: Iterable[Failure]
     _spent: bool = field(default=False, init=False)
 
@@ -56,15 +57,20 @@ class Report:
 
 
 def build(
-    failures: Iterable[Failure], counts: Mapping[str, int], now: float, *, unmasked: bool = False
+    failures: Iterable[Failure],
+    counts: Mapping[str, int],
+    now: float,
+    *,
+    account: Sequence[Day],
+    unmasked: bool = False,
 ) -> Report:
-    """A report of these failures and of all leads counted by state, made at `now` (epoch seconds).
+    """A report of these failures and of all leads counted by state and by day, made at `now` (epoch seconds).
 
     `failures` is not read before a writer asks. Each writer reads it once: for several formats give it as a
     collection, or build a report for each.
     """
     states = {state: counts.get(state, 0) for state in LEAD_STATES}
-    return Report({**states, **counts}, iso(now), unmasked, failures)
+    return Report({**states, **counts}, iso(now), unmasked, account, failures)
 
 
 def iso(at: float) -> str:
@@ -79,12 +85,12 @@ def _lead(failure: Failure, unmasked: bool) -> Lead:
         mapping=failure.mapping,
         state=failure.state,
         stage=failure.stage,
-        reason=reason if unmasked else mask_reason(reason, identifier),
+        reason=reason if unmasked else mask_reason(reason, identifier, failure.quoted),
         identifier=identifier if unmasked or identifier is None else mask_identifier(identifier),
         attempts=failure.attempts,
         last_attempt_at=None if failure.last_attempt_at is None else iso(failure.last_attempt_at),
         resync=_command(failure),
-        common=common(reason, identifier),
+        common=common(reason, identifier, failure.quoted),
     )
 
 

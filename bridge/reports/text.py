@@ -8,6 +8,7 @@ from typing import Final, TextIO
 
 from rich.cells import cell_len
 
+from bridge.reports.account import account_lines
 from bridge.reports.cells import fitted, one_line
 from bridge.reports.groups import MOST_LEADS, Group, Groups
 from bridge.reports.report import Lead, Report
@@ -20,7 +21,7 @@ MOST_IDENTIFIER: Final = 21
 
 
 def write_text(report: Report, out: TextIO, *, shown: int = MOST_LEADS) -> None:
-    """Counts, then each group with its advice, its command and its first leads, at most `shown` of them."""
+    """Counts, then each group with its advice, its command and its first leads, at most `shown`; then the account."""
     groups = Groups()
     for lead in report.leads():
         groups.add(lead)
@@ -36,6 +37,8 @@ def _lines(report: Report, groups: list[Group], shown: int) -> Iterator[str]:
     for group in groups:
         yield ""
         yield from _group(group, group.leads[:shown], unmasked=report.unmasked)
+    yield ""
+    yield from account_lines(report.account)
 
 
 def _group(group: Group, leads: list[Lead], *, unmasked: bool) -> Iterator[str]:

@@ -7,7 +7,8 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator, Sequence
-from typing import Final
+from functools import partial
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -15,8 +16,12 @@ from starlette.applications import Starlette
 
 from bridge.errors import Busy, SettingsError
 from bridge.model import Json
+from bridge.server.connection import HEADERS, USUAL, Connection, Patience
 
 LISTEN: Final = "BRIDGE_SERVER__LISTEN"
+STOP_SECONDS: Final = 1
+MOST_HEAD: Final = 16 * 1024
+"""Bytes of a request's head that is not whole yet."""
 
 
 class _Uvicorn(uvicorn.Server):
@@ -34,12 +39,17 @@ class _Uvicorn(uvicorn.Server):
         await super().startup(sockets)
         self.ready.set()
 
+    def cut_off(self) -> None:
+        """End the connections that are still there."""
+        for connection in list(self.server_state.connections):
+            cast("Connection", connection).transport.abort()
+
 
 class LocalServer:
     """An application served over HTTP at `listen` (`HOST:PORT`; port 0: any free one) from `start` to `stop`."""
 
-    def __init__(self, app: Starlette, listen: str) -> None:
-        self._app, self._listen = app, listen
+    def __init__(self, app: Starlette, listen: str, patience: Patience = USUAL) -> None:
+        self._app, self._listen, self._patience = app, listen, patience
         self.url = ""
 
     async def start(self) -> None:
@@ -47,7 +57,7 @@ class LocalServer:
         bound = _bound(self._listen)
         host, port = bound.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        self._server = _Uvicorn(_config(self._app))
+        self._server = _Uvicorn(_config(self._app, self._patience))
         self._task = asyncio.create_task(self._server.serve(sockets=[bound]))
         ready = asyncio.create_task(self._server.ready.wait())
         await asyncio.wait((self._task, ready), return_when=asyncio.FIRST_COMPLETED)
@@ -56,9 +66,10 @@ class LocalServer:
             await self._task
 
     async def stop(self) -> None:
-        """Takes no new requests, finishes those under way (for 5 seconds at most), then returns."""
+        """Takes no new requests, finishes those under way (for a second at most), cuts off the others."""
         self._server.should_exit = True
         await self._task
+        self._server.cut_off()
 
 
 async def serve(app: Starlette, listen: str) -> None:
@@ -71,18 +82,21 @@ async def serve(app: Starlette, listen: str) -> None:
         await server.stop()
 
 
-def _config(app: Starlette) -> uvicorn.Config:
+def _config(app: Starlette, patience: Patience) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=cast("Any", partial(Connection, patience)),
+        h11_max_incomplete_event_size=MOST_HEAD,
+        headers=list(HEADERS),
         log_config=None,
-        log_level="warning",
+        # Below that are only lines that any caller could write at will, one for each broken request.
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
         lifespan="off",
         ws="none",
-        limit_concurrency=256,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=STOP_SECONDS,
     )
 
 

@@ -13,6 +13,7 @@ from bridge.errors import SettingsError
 from bridge.settings.values import (
     Account,
     Calls,
+    Days,
     Directory,
     HeaderName,
     Listen,
@@ -135,6 +136,21 @@ class Server(Group):
     )
 
 
+class Retention(Group):
+    """How long people's data is kept after its lead is done."""
+
+    replies_days: Days = Field(
+        default=90,
+        description="Days that LeadByte's reply and the context of a done lead are kept; 0 for good",
+    )
+    payloads_days: Days = Field(
+        default=90, description="Days that the mapped values of a done lead are kept; 0 for good"
+    )
+    attempts_days: Days = Field(
+        default=365, description="Days that the attempts of a done lead are kept; 0 for good"
+    )
+
+
 class Settings(Group):
     """All settings. Durations are seconds, paths may be relative to the working directory."""
 
@@ -144,6 +160,7 @@ class Settings(Group):
     http: Http = Http()
     log: Log = Log()
     server: Server = Server()
+    retention: Retention = Retention()
     state_dir: Directory = Field(default=Path("state"), description="Directory of what the bridge writes")
     mappings_dir: Directory = Field(default=Path("mappings"), description="Directory of the mapping files")
     account: Account = Field(default="default", description="Name of this pair of accounts in the store")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Final
 
 from dotenv.parser import parse_stream
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -21,13 +22,16 @@ from pydantic_settings import (
 
 from bridge.errors import SettingsError
 from bridge.settings.groups import Settings
-from bridge.settings.names import DELIMITER, NAMES, PREFIX
+from bridge.settings.names import DELIMITER, FIELDS, NAMES, PREFIX, env_name
 from bridge.settings.problems import told
 
 DOTENV: Final = Path(".env")
 CONTAINER_SECRETS = Path("/run/secrets")
 SECRETS_DIR: Final = "BRIDGE_SECRETS_DIR"
 MAY_BE_EMPTY: Final = "BRIDGE_SERVER__LISTEN"
+_SECRET_NAMES: Final = {
+    env_name(path).lower() for path, field in FIELDS.items() if field.annotation is SecretStr
+}
 
 
 def load() -> Settings:
@@ -65,10 +69,33 @@ def _dotenv() -> tuple[dict[str, str], list[str]]:
 
 
 def warnings(environ: Mapping[str, str] | None = None, dotenv: Mapping[str, str] | None = None) -> list[str]:
-    """A line for each `BRIDGE_` name that means nothing, with the real name nearest to it."""
+    """A line for each `BRIDGE_` name that means nothing, with the real name nearest to it.
+
+    Without arguments those of this process are meant; then also one for each file with a secret that everybody can read.
+    """
+    exposed = _exposed() if environ is None and dotenv is None else ()
     said = {**(dotenv_values() if dotenv is None else dotenv), **(os.environ if environ is None else environ)}
     ours = sorted(name for name in said if name.upper().startswith(PREFIX) and name.upper() not in NAMES)
-    return [f"{name}: is no setting and has no effect{_nearest(name.upper())}" for name in ours]
+    return [f"{name}: is no setting and has no effect{_nearest(name.upper())}" for name in ours] + [
+        f"{file}: everybody on this machine can read it, and it holds a secret; chmod 600 it"
+        for file in exposed
+    ]
+
+
+def _exposed() -> list[Path]:
+    """Files with a secret that any user can read. A container's own directory is no such place: nobody else is in there."""
+    named = [DOTENV] if _known(dotenv_values()).keys() & _SECRET_NAMES else []
+    for directory in _directories():
+        if directory != CONTAINER_SECRETS:
+            named += [file for file in _secret_files(directory) if _setting_of(file).lower() in _SECRET_NAMES]
+    return [file for file in named if _read_by_all(file)]
+
+
+def _read_by_all(file: Path) -> bool:
+    try:
+        return bool(file.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
 
 
 def _nearest(name: str) -> str:
@@ -107,7 +134,7 @@ class _Secrets(NestedSecretsSettingsSource):
         read = {}
         for file in _secret_files(path):
             try:
-                read[_setting_of(file)] = file.read_text(encoding="utf-8").strip()
+                read[_setting_of(file)] = _secret(file).strip()
             except (OSError, ValueError):
                 continue
         return {name: value or "" for name, value in _known(read).items()}
@@ -161,6 +188,13 @@ def _secret_files(directory: Path) -> list[Path]:
         return []
 
 
+def _secret(file: Path) -> str:
+    """What a file says. Raises OSError or ValueError; a pipe, which would keep its reader waiting, is refused."""
+    if not file.is_file():
+        raise OSError
+    return file.read_text(encoding="utf-8")
+
+
 def _directory_problems() -> Iterator[str]:
     chosen = _chosen_directory()
     if chosen is not None and not (os.access(chosen, os.R_OK | os.X_OK) and chosen.is_dir()):
@@ -168,6 +202,6 @@ def _directory_problems() -> Iterator[str]:
     for directory in _directories():
         for file in _secret_files(directory):
             try:
-                file.read_text(encoding="utf-8")
+                _secret(file)
             except (OSError, ValueError):
                 yield f"{_setting_of(file)}: its file in {directory} cannot be read as UTF-8 text; mend the file"

@@ -142,4 +142,5 @@ Statuses: TypeAlias = Annotated[dict[str, Verdict], NoDecode, BeforeValidator(_s
 Word: Final = BeforeValidator(_lower)
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
 SecondsOrNone: TypeAlias = Annotated[float, Field(ge=0, le=31_536_000, allow_inf_nan=False)]
+Days: TypeAlias = Annotated[int, Field(ge=0, le=36_500)]
 Calls: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]

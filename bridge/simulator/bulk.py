@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from bridge.model import Json
-from bridge.simulator.crm import UNIQUE, canonical, unknown_attributes
+from bridge.simulator.crm import NOT_DONE, UNIQUE, canonical, unknown_attributes
 from bridge.simulator.wire import BadCallError, Call, Reply, json_reply, mx_error
 from bridge.simulator.world import World
 
@@ -131,14 +131,32 @@ def _update_one(world: World, outcome: _Outcome, key: str, row: Row | None, now:
     if prospect is None or prospect in world.unwritable:
         outcome.add("UnProcessedLeads" if outcome.push_unknown else "FailedLeads", shown, NOT_THERE)
         return
-    changes = {name: text for name, text in row.items() if canonical(name) != canonical(key)}
-    refusal = world.write("bulk", prospect, changes, now)
-    if world.bulk.omit_next > 0:
-        world.bulk.omit_next -= 1
-    elif refusal:
+    mishap = _mishap(world)
+    refusal = NOT_DONE if mishap == "failed" else None
+    if mishap in ("", "omitted"):
+        changes = {name: text for name, text in row.items() if canonical(name) != canonical(key)}
+        refusal = world.write("bulk", prospect, changes, now)
+    if mishap in ("omitted", "dropped"):
+        return
+    if refusal:
         outcome.add("FailedLeads", shown, str(refusal))
     else:
         outcome.add("SuccessfulLeads", shown)
+
+
+def _mishap(world: World) -> Literal["", "omitted", "dropped", "failed"]:
+    """What goes wrong with one lead, to order or by rate: carried out or not and listed nowhere, or refused."""
+    options = world.bulk
+    if options.omit_next > 0:
+        options.omit_next -= 1
+        return "omitted"
+    roll = world.rng.random() if options.omitted or options.failing else 1.0
+    if roll >= options.omitted + options.failing:
+        return ""
+    options.mishaps += 1
+    if roll >= options.omitted:
+        return "failed"
+    return "omitted" if options.mishaps % 2 else "dropped"
 
 
 def _echoed(world: World, value: str) -> str:

@@ -31,6 +31,10 @@ class Refusal:
         return f"{self.kind}: {self.message}"
 
 
+NOT_DONE: Final = Refusal("MXOperationFailedException", "The lead could not be updated")
+"""A refusal for no reason of the lead's own."""
+
+
 def canonical(name: str) -> str:
     """The schema name meant by an attribute: the UpdateV2 page spells ProspectID `ProspectId`."""
     return "ProspectID" if name == "ProspectId" else name

@@ -9,18 +9,57 @@ from random import Random
 from typing import Final
 
 BEFORE: Final = frozenset(
-    {"reset_before", "hang", "error_500", "html_502", "html_200", "mx_error", "throttle"}
+    {
+        "reset_before",
+        "close",
+        "refuse",
+        "hang",
+        "error_500",
+        "html_502",
+        "html_200",
+        "mx_error",
+        "mx_error_200",
+        "throttle",
+        "denied",
+        "wrong_region",
+        "redirect",
+    }
 )
 """Faults of calls that are not carried out."""
 
-AFTER: Final = frozenset({"reset_after", "hang_after", "cut", "truncated", "huge", "wrong_type"})
+AFTER: Final = frozenset(
+    {
+        "reset_after",
+        "hang_after",
+        "trickle",
+        "half_headers",
+        "cut",
+        "truncated",
+        "empty",
+        "huge",
+        "deep",
+        "gzip",
+        "latin1",
+        "wrong_charset",
+        "wrong_type",
+    }
+)
 """Faults of calls that are carried out and whose answer is lost or spoiled."""
 
 KINDS: Final = BEFORE | AFTER
-"""reset_*: the connection is aborted · hang*: no answer for `hang_seconds`, then aborted · error_500: plain text ·
-html_502, html_200: an HTML page · mx_error: the vendor's own error for the whole call · throttle: a rate limit refusal
-although there is room · cut: aborted in the middle of the answer · truncated: half the JSON as a whole answer ·
-huge: `huge_bytes` of JSON · wrong_type: the right JSON sent as text/html."""
+"""reset_*: the connection is reset · close: it is closed without a byte · refuse: it is reset, and the host refuses
+connections for `refuse_seconds` · hang*: no answer for `hang_seconds`, then a reset · error_500: plain text ·
+html_502, html_200: an HTML page · mx_error: the vendor's own error for the whole call; mx_error_200: with HTTP 200 ·
+throttle: a rate limit refusal although there is room · denied: the vendor's answer to a wrong key · wrong_region: its
+answer at a wrong host, naming the right one · redirect: a 302 to another port, which counts what comes there ·
+trickle: the answer a byte at a time, over `hang_seconds` · half_headers: closed in the middle of the headers ·
+cut: reset in the middle of the answer · truncated: half the JSON as a whole answer · empty: HTTP 200 without a body ·
+huge: `huge_bytes` of JSON · deep: JSON nested `deep_levels` deep · gzip: compressed though nobody asked · latin1: the
+right JSON and a letter in ISO-8859-1, said to be UTF-8 · wrong_charset: the right JSON in UTF-8, said to be ISO-8859-1 ·
+wrong_type: the right JSON sent as text/html."""
+
+HARMLESS: Final = frozenset({"wrong_charset", "wrong_type"})
+"""Faults that leave the answer readable: JSON is UTF-8 whatever its headers say."""
 
 
 @dataclass(slots=True)
@@ -36,15 +75,19 @@ class Faults:
     (`leadsquared.bulk_update`), or "" for everywhere; for rates the narrowest place that is given counts alone.
 
     `rates`: place → kind → share of calls (0..1, together at most 1). `at_most` bounds the faults by rate in all.
-    `mx_type`, `mx_message`: what an `mx_error` says. `happened` counts (place, kind).
+    `mx_type`, `mx_message`: what an `mx_error` says. `region`: the host that a `wrong_region` names. `happened` counts
+    (place, kind).
     """
 
     rates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     at_most: int | None = None
     hang_seconds: float = 60.0
+    refuse_seconds: float = 0.5
     huge_bytes: int = 50_000_000
+    deep_levels: int = 100_000
     mx_type: str = "MXInvalidInputException"
     mx_message: str = "Invalid input"
+    region: str = "api-us11.leadsquared.com"
     happened: Counter[tuple[str, str]] = field(default_factory=Counter)
     _orders: list[_Order] = field(default_factory=list)
     _by_rate: int = 0

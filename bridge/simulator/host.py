@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -32,21 +33,30 @@ Routes: TypeAlias = Mapping[tuple[str, str], Endpoint]
 
 @dataclass(frozen=True, slots=True)
 class HostSpec:
-    """A host of a vendor. `missing`: its 404. `whole_error`: its own words for a failed call, from type and message."""
+    """A host of a vendor. `missing`: its 404. `whole_error`: its own words for a failed call, from type and message.
+
+    `denied`: its answer to a wrong key. `wrong_region`: its answer to an account of another region, from the right host.
+    """
 
     name: str
     routes: Routes
     missing: Reply
     whole_error: Callable[[str, str], Reply]
+    denied: Reply
+    wrong_region: Callable[[str], Reply]
     control: Routes | None = None
 
 
 class Host:
-    """A handler for aiohttp's low-level server (no router or middleware: they would cost more than the answers)."""
+    """A handler for aiohttp's low-level server (no router or middleware: they would cost more than the answers).
+
+    `refuse`: makes the host refuse connections for some seconds.
+    """
 
     def __init__(self, spec: HostSpec, world: World) -> None:
         self._spec = spec
         self._world = world
+        self.refuse: Callable[[float], None] = _listens_on
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read() if request.can_read_body else b""
@@ -55,6 +65,8 @@ class Host:
         with world.inside(self._spec.name):
             reply, fault = self.answer(call)
             delay = world.answer_delay.get(self._spec.name, 0.0)
+            if fault == "refuse":
+                self.refuse(world.faults.refuse_seconds)
             return await deliver(request, reply, fault, world.faults, delay)
 
     def answer(self, call: Call) -> tuple[Reply, str | None]:
@@ -82,17 +94,41 @@ class Host:
     def _admitted(self, endpoint: Endpoint, call: Call, now: float) -> tuple[Reply, str | None]:
         spec, world = self._spec, self._world
         fault = world.faults.pick(world.rng, f"{spec.name}.{endpoint.name}")
-        if fault == "throttle":
-            world.count(spec.name, endpoint.name, "throttled")
-            return world.limiter(spec.name).any_refusal(now), None
+        refusal = self._refusal(fault, now)
+        if refusal:
+            world.count(spec.name, endpoint.name, "throttled" if fault == "throttle" else "denied")
+            return refusal, None
         world.limiter(spec.name).take(now)
         world.count(spec.name, endpoint.name, "accepted")
         world.arrivals[spec.name].append(now)
-        if fault == "mx_error":
-            return spec.whole_error(world.faults.mx_type, world.faults.mx_message), None
+        if fault in ("mx_error", "mx_error_200"):
+            reply = spec.whole_error(world.faults.mx_type, world.faults.mx_message)
+            return (reply if fault == "mx_error" else replace(reply, status=200)), None
+        if fault == "redirect":
+            return self._redirect(call), None
         if fault in BEFORE:
             return Reply(), fault
         return _carry_out(endpoint, world, call), fault
+
+    def _refusal(self, fault: str | None, now: float) -> Reply | None:
+        """The answer of a fault that turns the call away at the door."""
+        match fault:
+            case "throttle":
+                return self._world.limiter(self._spec.name).any_refusal(now)
+            case "denied":
+                return self._spec.denied
+            case "wrong_region":
+                return self._spec.wrong_region(self._world.faults.region)
+        return None
+
+    def _redirect(self, call: Call) -> Reply:
+        """To the same path at the world's stray port, query and all."""
+        query = f"?{urlencode(call.query)}" if call.query else ""
+        return Reply(b"", 302, headers={"Location": f"{self._world.elsewhere}{call.path}{query}"})
+
+
+def _listens_on(_seconds: float) -> None:
+    """A host that nobody can switch off."""
 
 
 def _find(routes: Routes, call: Call) -> Endpoint | None:

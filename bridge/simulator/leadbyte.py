@@ -24,11 +24,14 @@ def _whole_error(_kind: str, message: str) -> Reply:
     return error(message)
 
 
+_DENIED: Final = error("Invalid API key", 401)
+
+
 def permitted(world: World, key: str | None, permission: str) -> Reply | None:
     """The refusal of a key that is not known (401) or lacks the permission (403), or None."""
     allowed = world.leadbyte_keys.get(key or "")
     if allowed is None:
-        return error("Invalid API key", 401)
+        return _DENIED
     if permission not in allowed:
         return error(f'This API key does not have the "{permission}" permission', 403)
     return None
@@ -97,4 +100,6 @@ LEADBYTE: Final = HostSpec(
     },
     missing=error("Not found", 404),
     whole_error=_whole_error,
+    denied=_DENIED,
+    wrong_region=lambda _host: _DENIED,
 )

@@ -20,20 +20,28 @@ MISSING: Final = mx_error(
 )
 
 
+DENIED: Final = mx_error(401, "MXInvalidAccessDetailsException", "Invalid AccessKey or SecretKey")
+
+
+def wrong_region(host: str) -> Reply:
+    """The answer to an account that lives at another host ("API hosts")."""
+    text = f"Your account is hosted in another region. Please use the API host {host}"
+    return mx_error(401, "MXUnAuthorizedAccessException", text)
+
+
 def keys_gate(world: World, call: Call) -> Reply | None:
     """Keys as headers or in the query ("Authentication"); wrong ones: 401. A wrong region names the right host."""
     access = call.headers.get("x-LSQ-AccessKey") or call.query.get("accessKey")
     secret = call.headers.get("x-LSQ-SecretKey") or call.query.get("secretKey")
     if (access, secret) != (world.access_key, world.secret_key):
-        return mx_error(401, "MXInvalidAccessDetailsException", "Invalid AccessKey or SecretKey")
+        return DENIED
     return None
 
 
 def _region_gate(world: World, call: Call) -> Reply | None:
     denied = keys_gate(world, call)
     if denied is None and world.region_host:
-        text = f"Your account is hosted in another region. Please use the API host {world.region_host}"
-        return mx_error(401, "MXUnAuthorizedAccessException", text)
+        return wrong_region(world.region_host)
     return denied
 
 
@@ -107,4 +115,6 @@ LEADSQUARED: Final = HostSpec(
     },
     missing=MISSING,
     whole_error=partial(mx_error, 500),
+    denied=DENIED,
+    wrong_region=wrong_region,
 )

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bridge.simulator.bulk import attributes
 from bridge.simulator.host import Endpoint, HostSpec
-from bridge.simulator.leadsquared import MISSING, keys_gate
+from bridge.simulator.leadsquared import MISSING, keys_gate, wrong_region
 from bridge.simulator.tasks import AsyncOptions, Task
 from bridge.simulator.wire import BadCallError, Call, Reply, json_reply, mx_error
 from bridge.simulator.world import World
@@ -17,11 +17,12 @@ _ACCEPTED: Final = "Request accepted. Please use below request id to check the s
 _BAD_BODY: Final = mx_error(
     400, "MXInvalidInputException", "The message body is not as per API specification"
 )
+_DENIED: Final = mx_error(401, "MXInvalidAccessDetailsException", "Invalid x-api-key")
 
 
 def _api_key_gate(world: World, call: Call) -> Reply | None:
     if call.headers.get("x-api-key") != world.async_api_key:
-        return mx_error(401, "MXInvalidAccessDetailsException", "Invalid x-api-key")
+        return _DENIED
     return None
 
 
@@ -113,4 +114,6 @@ LEADSQUARED_ASYNC: Final = HostSpec(
     },
     missing=MISSING,
     whole_error=partial(mx_error, 500),
+    denied=_DENIED,
+    wrong_region=wrong_region,
 )

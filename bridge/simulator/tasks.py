@@ -10,7 +10,7 @@ from random import Random
 from typing import Literal
 from uuid import UUID
 
-from bridge.simulator.crm import Refusal
+from bridge.simulator.crm import NOT_DONE, Refusal
 
 
 @dataclass
@@ -21,6 +21,8 @@ class AsyncOptions:
     overtake one another. `message`: how the status reply carries its Message; with `null` StatusReason says why.
     `hidden_failure`: failures carry the success word, and only Message tells. `unknown_request`: the answer for a
     RequestID that is not known. `forget_after`: seconds after which a finished one is not known any more.
+    Shares of the accepted updates: `lost` ones are never applied and their RequestID is not known, `stuck` ones stay in
+    the queue for good, `failing` ones fail when their time has come.
     """
 
     delay: float = 0.5
@@ -33,6 +35,9 @@ class AsyncOptions:
     request_key: Literal["RequestID", "RequestId"] = "RequestID"
     unknown_request: Literal["404", "envelope"] = "404"
     forget_after: float | None = None
+    lost: float = 0.0
+    stuck: float = 0.0
+    failing: float = 0.0
 
 
 @dataclass(slots=True)
@@ -51,11 +56,12 @@ class Task:
 
 
 class Tasks:
-    """Accepted updates by RequestID. `overlaps` counts those accepted while another one of their lead was not applied."""
+    """Accepted updates by RequestID. `overlaps` counts those accepted while another one of their lead was not applied,
+    `mishaps` those that were lost, got stuck or failed by rate."""
 
     def __init__(self, rng: Random) -> None:
         self.options = AsyncOptions()
-        self.overlaps = 0
+        self.overlaps = self.mishaps = 0
         self._rng = rng
         self._tasks: dict[str, Task] = {}
         self._waiting: list[tuple[float, int, Task]] = []
@@ -66,12 +72,22 @@ class Tasks:
         options = self.options
         delay = self._rng.uniform(0, 2 * options.delay) if options.shuffle else options.delay
         task = Task(request_id, prospect, fields, body, fires, now, now + delay)
+        if self._happens(options.lost):
+            return task
         self._tasks[request_id] = task
+        if self._happens(options.stuck):
+            return task
+        task.refusal = NOT_DONE if self._happens(options.failing) else None
         heapq.heappush(self._waiting, (task.due_at, len(self._tasks), task))
         lead = prospect.casefold()
         self.overlaps += self._per_lead[lead] > 0
         self._per_lead[lead] += 1
         return task
+
+    def _happens(self, share: float) -> bool:
+        happens = share > 0 and self._rng.random() < share
+        self.mishaps += happens
+        return happens
 
     def due(self, now: float) -> Iterator[Task]:
         """Takes the updates whose time has come out of the queue, in the order of their times."""

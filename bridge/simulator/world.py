@@ -31,12 +31,16 @@ class BulkOptions:
     """How UpdateV2 answers; may be changed while it runs.
 
     `echo`: identifier values come back as sent, or in changing case and padding. `omit_next`: that many leads are
-    carried out and listed nowhere. `miscount_next`: that many replies count one success too many.
+    carried out and listed nowhere. `miscount_next`: that many replies count one success too many. Shares of all leads,
+    counted in `mishaps`: `omitted` ones are listed nowhere, carried out or not by turns; `failing` ones are refused.
     """
 
     echo: Literal["sent", "changed"] = "sent"
     omit_next: int = 0
     miscount_next: int = 0
+    omitted: float = 0.0
+    failing: float = 0.0
+    mishaps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class World:
     per UpdateV2 call. `doubled`: leads named twice in one such call. `unknown`: queueId → the CRM lead that is yet to
     be created. `unwritable`: ProspectIDs that the user of the key may not update. `region_host`: the host the account
     really lives on, where the calls go to a wrong one. `answer_delay`: host → seconds before each answer. `people`: how many
-    people `populate` has made up.
+    people `populate` has made up. `elsewhere`: the URL that redirects lead to; `strays`: calls that came there, with a
+    key and without a key.
     """
 
     def __init__(
@@ -83,6 +88,7 @@ class World:
         self.unwritable: set[str] = set()
         self.region_host: str | None = None
         self.answer_delay: dict[str, float] = {}
+        self.elsewhere = ""
         self._limiters = {name: Limiter() for name in HOSTS}
         self._make_keys()
         self._start_records()
@@ -107,6 +113,7 @@ class World:
         self.writes: list[Write] = []
         self.batch_sizes: Counter[int] = Counter()
         self.doubled = 0
+        self.strays: Counter[str] = Counter()
 
     # setting up
     def limit(self, host: str, limits: Limits) -> None:
@@ -192,6 +199,8 @@ class World:
     def settle(self, now: float) -> None:
         """Apply the async updates whose time has come."""
         for task in self.tasks.due(now):
+            if task.refusal:
+                continue
             prospect = self.crm.find("ProspectID", task.prospect)
             if prospect is None or prospect in self.unwritable:
                 task.refusal = Refusal("MXInvalidEntityException", "Lead does not exist in the system")
@@ -244,6 +253,7 @@ class World:
             "writes": len(self.writes),
             "doubled": self.doubled,
             "overlaps": self.tasks.overlaps,
+            "strays": dict(self.strays),
             "unknown": len(self.unknown),
             "summary": self.summary(),
         }

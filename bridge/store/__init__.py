@@ -7,23 +7,31 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from bridge.errors import StoreError
+from bridge.store.audit import Audit
+from bridge.store.backup import Backup
 from bridge.store.births import Births
-from bridge.store.database import connect, translated
+from bridge.store.database import connect, translated, verify
 from bridge.store.deliveries import Deliveries
 from bridge.store.items import Items
 from bridge.store.life import Life
 from bridge.store.people import People
+from bridge.store.privacy import Privacy
+from bridge.store.retention import Retention
 from bridge.store.schema import migrate
 
 FILE = "bridge.db"
 
 
-class SqliteStore(Items, Births, Deliveries, Life, People):
+class SqliteStore(Items, Births, Deliveries, Life, People, Audit, Privacy, Retention, Backup):
     """`bridge.ports.Store` on one SQLite file. One connection, to be used by one thread at a time."""
 
     def never_wait(self) -> None:
         """Raise Busy at once where another program holds the database, for a caller that waits by itself."""
         self._database.conn.execute("PRAGMA busy_timeout = 0")
+
+    def verify(self) -> None:
+        """Read the whole file. Raises StoreError where any of it is damaged."""
+        verify(self._database, self._path)
 
     def close(self) -> None:
         """Let go of the file."""

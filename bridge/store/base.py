@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
@@ -53,14 +53,23 @@ class Base:
             rows = [(self._account, TARGET, one, _written(agreed[one]), now) for one in agreed]
             connection.execute(AGREE.format(rows=marks(len(rows), 5)), list(chain.from_iterable(rows)))
 
-    def _doubt(self, connection: sqlite3.Connection, names: Mapping[str, Iterable[str]], now: float) -> None:
-        """These fields, by identity, may have changed on the other side: nothing equals them until agreed anew."""
-        doubted = {}
-        for identity, agreed in self._agreed(connection, list(names)).items():
-            lost = {name: ("", agreed[name][1]) for name in names[identity] if name in agreed}
-            if lost:
-                doubted[identity] = {**agreed, **lost}
-        self._keep_agreed(connection, doubted, now)
+    def _doubt(
+        self, connection: sqlite3.Connection, names: Mapping[str, Mapping[str, Stamp | None]], now: float
+    ) -> None:
+        """These fields, by identity, may have changed on the other side: nothing equals them until agreed anew.
+
+        Where a field has a stamp, a value as new as that may be there now, and an older one must not follow it.
+        """
+        before = self._agreed(connection, list(names))
+        doubted = {one: _doubted(before.get(one, {}), stamps) for one, stamps in names.items()}
+        self._keep_agreed(connection, {one: agreed for one, agreed in doubted.items() if agreed}, now)
+
+
+def _doubted(agreed: Agreed, stamps: Mapping[str, Stamp | None]) -> Agreed:
+    known = {name: agreed[name][1] for name in stamps if name in agreed}
+    newest = {name: max(known.get(name, stamp), stamp) for name, stamp in stamps.items() if stamp}
+    lost = {name: ("", stamp) for name, stamp in {**known, **newest}.items()}
+    return {**agreed, **lost} if lost else {}
 
 
 def dumped(value: Json) -> str:
@@ -99,7 +108,7 @@ def resolved_item(row: Row) -> ResolvedItem:
     return ResolvedItem(
         id=row["item_id"],
         queue_id=row["queue_id"],
-        reply=row["reply"],
+        reply=row["reply"] or "",
         resolved_at=row["resolved_at"],
         context=json.loads(row["context"]),
         generation=row["generation"],

@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Container, Iterable, Iterator, Sequence
 
 from bridge.errors import Conflict
-from bridge.model import Mapped, ResolvedItem, Stage, Stamp, State, identity
+from bridge.model import Lane, Mapped, ResolvedItem, Stage, Stamp, State, identity
 from bridge.policy.merging import Meeting, Open, Stamped, meet
 from bridge.ports import Birth, Reopened
-from bridge.store.base import Base, Row, dumped, marks, older_than, resolved_item, stamped
+from bridge.store.base import Base, Row, dumped, loaded, marks, older_than, resolved_item, stamped
+from bridge.store.numbering import new_ids
 
 UNMAPPED = """
 SELECT id AS item_id, queue_id, reply, resolved_at, context, generation, force AS item_force
@@ -34,17 +35,22 @@ UPDATE delivery SET state = 'superseded', reason = ?, updated_at = ?
 WHERE id = ? AND state IN ('pending', 'failed', 'unprocessed')
 """
 INSERT = """
-INSERT INTO delivery (account, item_id, mapping, state, stage, reason, as_of, force, due_at, created_at, updated_at,
+INSERT INTO delivery (id, account, item_id, mapping, state, stage, reason, as_of, force, due_at, created_at, updated_at,
     identity, lookup, lane, keys, fields, older)
 VALUES {rows}
 """
-WIDTH = 17
+WIDTH = 18
 REPLACE = """
 UPDATE delivery SET stale = 0, due_at = ?, updated_at = ?, reason = NULL, as_of = ?, attempts = 0,
     identity = ?, lookup = ?, lane = ?, keys = ?, fields = ?, older = ?
 WHERE id = ? AND state = 'pending'
 """
-TAKE_OVER = "UPDATE delivery SET fields = ?, older = ?, updated_at = ? WHERE id = ? AND state = 'pending'"
+TAKE_OVER = """
+UPDATE delivery SET fields = ?, older = ?, lookup = ?, force = max(force, ?), updated_at = ?
+WHERE id = ? AND state = 'pending'
+"""
+HOLDER = "SELECT as_of, item_id, lane, keys FROM delivery WHERE id = ?"
+OWE = "UPDATE delivery SET stale = 0, attempts = 0, fields = ?, due_at = ?, updated_at = ? WHERE id = ?"
 BEATEN = "a newer result for the same lead is on its way and took over what it lacked"
 REPLACED = "replaced by a newer result for the same lead"
 
@@ -63,6 +69,7 @@ class Births(Base):
     def record_mapped(self, items: Sequence[ResolvedItem], births: Sequence[Birth], now: float) -> None:
         again = {item.id for item in items if item.generation}
         with self._writing() as connection:
+            births = _of_items_that_exist(connection, births)
             for group in _without_meetings(births):
                 self._bear(connection, group, now, again)
             connection.executemany(
@@ -75,7 +82,8 @@ class Births(Base):
             if not connection.execute(STILL_STALE, (reopened.delivery_id,)).fetchone():
                 return
             if birth.mapped is None:
-                _supersede(connection, [reopened.delivery_id], "mapped anew", now)
+                if not _still_owes(connection, reopened.delivery_id, now):
+                    _supersede(connection, [reopened.delivery_id], "mapped anew", now)
                 self._bear(connection, [birth], now, set())
             else:
                 self._replace(connection, reopened.delivery_id, birth, birth.mapped, now)
@@ -86,14 +94,15 @@ class Births(Base):
         """`again`: the items that have been mapped before."""
         open_ = self._open(connection, [birth.mapped.identity for birth in births if birth.mapped])
         rows: list[object] = []
+        ids = new_ids(connection, self._account, "delivery")
         for birth in births:
             met = _met(birth, birth.mapped, open_.get(birth.mapped.identity, ())) if birth.mapped else None
             _supersede(connection, met.supersedes if met else (), REPLACED, now)
             if birth.item_id in again:
                 connection.execute(SAME_LEAD, (now, birth.item_id, birth.mapping))
             if met and met.beaten_by is not None:
-                _take_over(connection, met, now)
-            rows += self._born(birth, met, now)
+                _take_over(connection, met, birth, now)
+            rows += (next(ids), *self._born(birth, met, now))
         connection.execute(INSERT.format(rows=marks(len(births), WIDTH)), rows)
 
     def _replace(
@@ -103,7 +112,7 @@ class Births(Base):
         met = _met(birth, mapped, rows)
         _supersede(connection, [one for one in met.supersedes if one != delivery_id], REPLACED, now)
         if met.beaten_by is not None:
-            _take_over(connection, met, now)
+            _take_over(connection, met, birth, now)
             _supersede(connection, [delivery_id], BEATEN, now)
             return
         values = _values(mapped, met.fields, Stamp(birth.at, birth.item_id))
@@ -126,6 +135,14 @@ class Births(Base):
             values = _values(birth.mapped, met.fields, Stamp(birth.at, birth.item_id))
         told = (birth.item_id, birth.mapping, state, Stage.MAP, reason, birth.at, int(birth.force))
         return (self._account, *told, now, now, now, *values)
+
+
+def _of_items_that_exist(connection: sqlite3.Connection, births: Sequence[Birth]) -> Sequence[Birth]:
+    """Without those of leads that were erased while they were mapped."""
+    ids = list({birth.item_id for birth in births})
+    sql = f"SELECT id FROM queue_item WHERE id IN ({', '.join('?' * len(ids))})"
+    there = {row["id"] for row in connection.execute(sql, ids)}
+    return [birth for birth in births if birth.item_id in there]
 
 
 def _without_meetings(births: Iterable[Birth]) -> Iterator[Sequence[Birth]]:
@@ -163,11 +180,26 @@ def _supersede(connection: sqlite3.Connection, ids: Sequence[int], reason: str, 
     connection.executemany(SUPERSEDE, [(reason, now, delivery_id) for delivery_id in ids])
 
 
-def _take_over(connection: sqlite3.Connection, met: Meeting, now: float) -> None:
-    row = connection.execute("SELECT as_of, item_id FROM delivery WHERE id = ?", (met.beaten_by,)).fetchone()
-    own = Stamp(row["as_of"], row["item_id"])
-    fields = dumped({name: value for name, (value, _) in met.fields.items()})
-    connection.execute(TAKE_OVER, (fields, dumped(older_than(met.fields, own)), now, met.beaten_by))
+def _still_owes(connection: sqlite3.Connection, delivery_id: int, now: float) -> bool:
+    """Whether it had taken over values of other leads, which are on no other row: it is then left to send these alone."""
+    row = connection.execute(
+        "SELECT fields, older, keys FROM delivery WHERE id = ?", (delivery_id,)
+    ).fetchone()
+    older = loaded(row["older"])
+    names = {*older, *loaded(row["keys"])}
+    fields = {name: value for name, value in loaded(row["fields"]).items() if name in names}
+    if older:
+        connection.execute(OWE, (dumped(fields), now, now, delivery_id))
+    return bool(older)
+
+
+def _take_over(connection: sqlite3.Connection, met: Meeting, birth: Birth, now: float) -> None:
+    row = connection.execute(HOLDER, (met.beaten_by,)).fetchone()
+    older = dumped(older_than(met.fields, Stamp(row["as_of"], row["item_id"])))
+    fields = {name: value for name, (value, _) in met.fields.items()}
+    key = Lane.parse(row["lane"]).search_by or loaded(row["keys"])[0]
+    told = (dumped(fields), older, identity(key, fields[key]), int(birth.force), now)
+    connection.execute(TAKE_OVER, (*told, met.beaten_by))
 
 
 def _values(mapped: Mapped, fields: Stamped, own: Stamp) -> tuple[str, ...]:

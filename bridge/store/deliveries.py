@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from bridge.errors import Conflict
@@ -106,14 +106,18 @@ class Deliveries(Base):
 
     def record(self, call: Call, moves: Sequence[Move], now: float) -> None:
         with self._writing() as connection:
+            there = _there(connection, [move.delivery.id for move in moves])
+            moves = [move for move in moves if move.delivery.id in there]
+            if not moves:
+                return
             rows = [_moved(call, move) for move in moves]
             sql = RECORD.format(rows=marks(len(rows), len(MOVED)))
             if connection.execute(sql, (now, *chain.from_iterable(rows))).rowcount != len(moves):
                 raise Conflict("a delivery is no longer in the state that it was read in")
             self._attempts(connection, call, [(m.delivery.id, m.to, m.reason) for m in moves])
             self._agree(connection, [m.delivery for m in moves if m.to is State.SYNCED], now)
-            lost = [m.delivery for m in moves if m.unknown or _maybe_applied(m)]
-            self._doubt(connection, {one: d.fields for d in lost for one in known_as(d)}, now)
+            lost = [(m.delivery, _lost(m)) for m in moves]
+            self._doubt(connection, {one: fields for d, fields in lost if fields for one in known_as(d)}, now)
 
     def claim_submitted(self, now: float, limit: int) -> Sequence[Delivery]:
         return self._await(State.SUBMITTED, now, limit)
@@ -123,6 +127,8 @@ class Deliveries(Base):
 
     def postpone(self, call: Call, delivery: Delivery, due_at: float, reason: str | None) -> None:
         with self._writing() as connection:
+            if not _there(connection, [delivery.id]):
+                return
             connection.execute(
                 "UPDATE delivery SET due_at = ?, polls = polls + 1, leased = 0 WHERE id = ? AND state = ?",
                 (due_at, delivery.id, delivery.state),
@@ -136,6 +142,9 @@ class Deliveries(Base):
             told = (State.SYNCED, None) if done else (State.FAILED, NOT_DONE)
             connection.executemany(RESOLVE, [(*told, now, delivery.id) for delivery in doubted])
             self._agree(connection, doubted if done else [], now)
+            if doubted:
+                word = Call("", Stage.PERSON, "", now, now, "resolved")
+                self._attempts(connection, word, [(delivery.id, *told) for delivery in doubted])
             return len(doubted)
 
     def _lanes(self, mode: str, now: float, size: int, linger: float) -> list[str]:
@@ -208,6 +217,12 @@ class Deliveries(Base):
             return [_delivery(row, stamped(row)) for row in rows]
 
 
+def _there(connection: sqlite3.Connection, ids: Sequence[int]) -> set[int]:
+    """Which of these deliveries still exist: a person's may have been erased meanwhile."""
+    sql = f"SELECT id FROM delivery WHERE id IN ({', '.join('?' * len(ids))})"
+    return {row["id"] for row in connection.execute(sql, ids)}
+
+
 def known_as(delivery: Delivery) -> set[str]:
     """The lead's identity, and the name it was looked up by where that is another."""
     return {delivery.identity, identity(delivery.key, delivery.lookup)}
@@ -221,11 +236,12 @@ def _moved(call: Call, move: Move) -> tuple[object, ...]:
     return (delivery.id, delivery.state, move.to, *told, move.request_id or delivery.request_id)
 
 
-def _maybe_applied(move: Move) -> bool:
-    """Whether the other side may have applied this send although nothing says so."""
-    if move.to is State.SYNCED:
-        return False
-    return move.attempt or (move.to is State.FAILED and move.delivery.state is not State.SENDING)
+def _lost(move: Move) -> Mapping[str, Stamp | None]:
+    """The fields whose value on the other side is not known any more; with a stamp where it may be this move's."""
+    if move.maybe:
+        return move.delivery.stamps
+    confirmed = move.to is State.FAILED and move.delivery.state is not State.SENDING
+    return dict.fromkeys(move.delivery.fields) if move.unknown or confirmed else {}
 
 
 def _key(lane: Lane, delivery: Delivery) -> str:

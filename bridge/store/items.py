@@ -8,12 +8,13 @@ from itertools import chain, islice
 
 from bridge.model import PollRecord, Track, WaitingItem
 from bridge.store.base import LEASE_SECONDS, Base, marks, rows_named
+from bridge.store.numbering import new_ids
 
 CHUNK = 1000
 
 TRACK = """
-INSERT INTO queue_item (account, queue_id, context, due_at, deadline_at, tracked_at, updated_at)
-VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+INSERT INTO queue_item (account, queue_id, context, due_at, deadline_at, tracked_at, updated_at, id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 LEDGER = """
 INSERT INTO ledger (account, day, tracked) VALUES (?, date(?, 'unixepoch'), ?)
@@ -47,7 +48,9 @@ class Items(Base):
                 for t in chunk
             ]
             with self._writing() as connection:
-                added = connection.executemany(TRACK, rows).rowcount
+                ids = new_ids(connection, self._account, "queue_item")
+                told = ((*row, id_) for row, id_ in zip(rows, ids, strict=False))
+                added = connection.executemany(TRACK, told).rowcount
                 connection.execute(LEDGER, (self._account, now, added))
             new += added
         return new

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bridge.model import HOSTS, State
-from bridge.store.base import Base, loaded
+from bridge.model import HOSTS, Stamp, State
+from bridge.store.base import Base, Row, stamped
 
 LOST = "the process died before an answer was recorded"
 LOST_ATTEMPTS = """
@@ -15,17 +15,29 @@ SELECT account, id, coalesce(call_id, ''), 'push', :host, coalesce(sent_at, :now
 FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending' AND lane LIKE :mode || '|%'
 """
 SENDING = """
-SELECT identity, fields FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending'
+SELECT identity, lookup, fields, older, as_of, item_id FROM delivery
+WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending'
 """
 RECOVER = """
 UPDATE delivery SET due_at = :now, reason = :reason, updated_at = :now,
     state = CASE WHEN lane LIKE '%|automations|%' THEN 'in_doubt' ELSE 'pending' END
 WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending'
 """
-LONGEST_SECONDS = 86_400.0
-"""No interval of the bridge is longer: what is due later than that was stored by a clock that was wrong."""
-
-TOO_LATE = "UPDATE {table} SET due_at = :now WHERE state = :state AND due_at > :now + :most"
+# A row that was changed in the future was changed before the clock was set back: it waits no longer than it had to then.
+STORED_BY_A_CLOCK_THAT_WAS_AHEAD = (
+    """
+    UPDATE queue_item SET due_at = due_at - (updated_at - :now), deadline_at = deadline_at - (updated_at - :now),
+        updated_at = :now WHERE state = 'waiting' AND due_at > :now AND updated_at > :now
+    """,
+    """
+    UPDATE delivery SET due_at = due_at - (updated_at - :now), sent_at = sent_at - (updated_at - :now),
+        updated_at = :now WHERE state IN ('pending', 'submitted', 'in_doubt') AND due_at > :now AND updated_at > :now
+    """,
+)
+CLOCK_SET_BACK = (
+    "UPDATE queue_item SET due_at = due_at - ?, deadline_at = deadline_at - ? WHERE state = 'waiting'",
+    "UPDATE delivery SET due_at = due_at - ?, sent_at = sent_at - ? WHERE state IN ('pending', 'submitted', 'in_doubt')",
+)
 CALLS = """
 SELECT answered_at FROM (SELECT * FROM attempt ORDER BY id DESC LIMIT 20000)
 WHERE host = ? AND answered_at > ? GROUP BY call_id, answered_at ORDER BY answered_at
@@ -61,13 +73,12 @@ class Life(Base):
     def recover(self, now: float) -> int:
         with self._writing() as connection:
             sending = connection.execute(SENDING).fetchall()
-            self._doubt(connection, {row["identity"]: loaded(row["fields"]) for row in sending}, now)
+            names = {name: _stamps(row) for row in sending for name in (row["identity"], row["lookup"])}
+            self._doubt(connection, names, now)
             for mode, host in HOSTS.items():
                 connection.execute(LOST_ATTEMPTS, {"now": now, "host": host, "mode": mode, "reason": LOST})
-            for table, state in (("queue_item", "waiting"), ("delivery", "pending")):
-                connection.execute(
-                    TOO_LATE.format(table=table), {"now": now, "state": state, "most": LONGEST_SECONDS}
-                )
+            for statement in STORED_BY_A_CLOCK_THAT_WAS_AHEAD:
+                connection.execute(statement, {"now": now})
             found = connection.execute(RECOVER, {"now": now, "reason": LOST}).rowcount
             connection.execute(
                 "UPDATE delivery SET leased = 0, due_at = ? WHERE leased = 1 AND state IN (?, ?)",
@@ -77,6 +88,11 @@ class Life(Base):
                 "UPDATE queue_item SET leased = 0, due_at = ? WHERE leased = 1 AND state = 'waiting'", (now,)
             )
             return found
+
+    def clock_set_back(self, seconds: float) -> None:
+        with self._writing() as connection:
+            for statement in CLOCK_SET_BACK:
+                connection.execute(statement, (seconds, seconds))
 
     def calls_since(self, host: str, since: float) -> Sequence[float]:
         return [row["answered_at"] for row in self._all(CALLS, (host, since))]
@@ -99,3 +115,7 @@ class Life(Base):
                 )
             else:
                 connection.execute(CHECKPOINT, (self._account, name, value, now))
+
+
+def _stamps(row: Row) -> Mapping[str, Stamp]:
+    return {name: stamp for name, (_, stamp) in stamped(row).items()}

@@ -49,5 +49,6 @@ def _take(descriptor: int, state_dir: Path) -> None:
             f"{state_dir}: the bridge already runs for this state directory (pid {holder}); "
             "stop it first, or leave it the work"
         ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    with translated(state_dir / FILE):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bridge.model import LEAD_STATES, Json
+from bridge.model import Json
 from bridge.ports import Failure, Selection, Status
-from bridge.store.base import Base, Row, loaded
+from bridge.store.account import LEAD_RANK, RANKS, Account
+from bridge.store.base import Row, loaded
+from bridge.store.quoting import TOLD, quoted
 
-RANKS = {state: rank for rank, state in enumerate(LEAD_STATES)}
-
-
-def _rank(column: str) -> str:
-    cases = " ".join(f"WHEN '{state}' THEN {rank}" for state, rank in RANKS.items())
-    return f"CASE {column} {cases} END"
-
-
-LEAD_RANK = f"""
-min(
-    coalesce((SELECT min({_rank("d.state")}) FROM delivery d WHERE d.item_id = i.id), {len(RANKS)}),
-    CASE WHEN i.state = 'waiting' THEN {RANKS["waiting"]} WHEN i.state = 'expired' THEN {RANKS["expired"]}
-         WHEN i.mapped = 0 THEN {RANKS["pending"]} ELSE {RANKS["superseded"]} END
-)
-"""
 # Sums over a subquery that LIMIT keeps apart: one pass, without the sorter that GROUP BY would fill with every lead.
 COUNTS = ", ".join(f"sum(rank = {rank}) AS {state}" for state, rank in RANKS.items())
-LEADS = f"SELECT {COUNTS} FROM (SELECT {LEAD_RANK} AS rank FROM queue_item i LIMIT -1)"
 REOPENED = (
     f"SELECT {COUNTS} FROM (SELECT {LEAD_RANK} AS rank FROM queue_item i WHERE i.resync = :mark LIMIT -1)"
 )
@@ -49,53 +35,60 @@ SELECT status, count(*) AS n FROM queue_item
 WHERE state IN ('waiting', 'expired') AND reason LIKE '%is not in BRIDGE_LEADBYTE__STATUSES%' GROUP BY status
 """
 LAST_ERRORS = """
-SELECT queue_id, stage, reason, max(at) AS at, count(*) AS n FROM (
-    SELECT * FROM (SELECT i.queue_id, d.stage, d.reason, d.updated_at AS at
+SELECT queue_id, stage, reason, id, max(at) AS at, count(*) AS n FROM (
+    SELECT * FROM (SELECT i.queue_id, d.stage, d.reason, d.id, d.updated_at AS at
         FROM delivery d JOIN queue_item i ON i.id = d.item_id
         WHERE d.state IN ('failed', 'unprocessed', 'in_doubt') ORDER BY d.updated_at DESC LIMIT 1000)
     UNION ALL
-    SELECT * FROM (SELECT queue_id, 'poll', reason, updated_at FROM queue_item
+    SELECT * FROM (SELECT queue_id, 'poll', reason, NULL, updated_at FROM queue_item
         WHERE state IN ('waiting', 'expired') AND reason IS NOT NULL ORDER BY updated_at DESC LIMIT 1000)
 ) GROUP BY stage, reason ORDER BY at DESC LIMIT 5
 """
+CHECKPOINTS = "SELECT name, value FROM checkpoint"
 FAILURES = """
 SELECT i.queue_id, d.mapping, d.state, d.stage, coalesce(d.reason, '') AS reason,
     substr(d.lookup, instr(d.lookup, '=') + 1) AS identifier,
-    (SELECT count(*) FROM attempt a WHERE a.delivery_id = d.id) AS attempts, d.updated_at AS at,
-    (SELECT max(answered_at) FROM attempt a WHERE a.delivery_id = d.id) AS last_attempt_at, d.id
+    (SELECT count(*) FROM attempt a WHERE a.delivery_id = d.id AND a.stage <> 'person') AS attempts,
+    d.updated_at AS at,
+    (SELECT max(answered_at) FROM attempt a WHERE a.delivery_id = d.id AND a.stage <> 'person') AS last_attempt_at,
+    d.id, d.id AS delivery_id
 FROM delivery d JOIN queue_item i ON i.id = d.item_id
 WHERE d.state IN ('failed', 'unprocessed', 'in_doubt') AND d.updated_at >= :since
 UNION ALL
-SELECT queue_id, NULL, state, 'poll', coalesce(reason, ''), NULL, polls, updated_at, updated_at, id FROM queue_item
+SELECT queue_id, NULL, state, 'poll', coalesce(reason, ''), NULL, polls, updated_at, updated_at, id, NULL FROM queue_item
 WHERE state = 'expired' AND updated_at >= :since
 ORDER BY at DESC, id
 """
 
 
-class People(Base):
+class People(Account):
     """The part of the store that people use, by commands and reports."""
 
     def status(self) -> Status:
-        lag = self._all(LAG)[0]
-        return Status(
-            leads=self._counted(LEADS),
-            oldest_waiting_at=lag["waiting"],
-            oldest_pending_at=lag["pending"],
-            unknown_words={row["status"]: row["n"] for row in self._all(WORDS)},
-            last_errors=[dict(row) for row in self._all(LAST_ERRORS)],
-            checkpoints={
-                row["name"]: row["value"] for row in self._all("SELECT name, value FROM checkpoint")
-            },
-        )
-
-    def _counted(self, sql: str, **told: float) -> Mapping[str, int]:
-        counted = self._all(sql, told)[0]
-        return {state: counted[state] or 0 for state in RANKS}
+        with self.snapshot():
+            account, lag = self.account(), self._all(LAG)[0]
+            return Status(
+                leads={state: sum(day.states.get(state, 0) for day in account) for state in RANKS},
+                oldest_waiting_at=lag["waiting"],
+                oldest_pending_at=lag["pending"],
+                unknown_words={row["status"]: row["n"] for row in self._all(WORDS)},
+                last_errors=[self._last_error(row) for row in self._all(LAST_ERRORS)],
+                checkpoints={row["name"]: row["value"] for row in self._all(CHECKPOINTS)},
+                account=account,
+            )
 
     def failures(self, since: float | None = None) -> Iterator[Failure]:
         cursor = self._database.conn.execute(FAILURES, {"since": since or 0.0})
         while rows := cursor.fetchmany(1000):
-            yield from (_failure(row) for row in rows)
+            yield from (_failure(row, self._quoted(row["delivery_id"], row["reason"])) for row in rows)
+
+    def _last_error(self, row: Row) -> Mapping[str, Json]:
+        shown = {name: row[name] for name in row.keys() if name != "id"}  # noqa: SIM118 - of a row, not of a mapping
+        return {**shown, "quoted": self._quoted(row["id"], row["reason"])}
+
+    def _quoted(self, delivery_id: int | None, reason: str) -> Sequence[str]:
+        rows = self._all(TOLD, (delivery_id,)) if reason else []
+        return [value for row in rows for value in quoted(row, reason)]
 
     def lead(self, queue_id: str) -> Mapping[str, Json] | None:
         rows = self._all(
@@ -130,7 +123,7 @@ class People(Base):
             if refetch:
                 connection.execute(REFETCH.format(items=items), told)
             else:
-                only_expired = f"{items} AND delivery_id IS NULL"
+                only_expired = f"{items} AND state = 'expired'"
                 deliveries = f"SELECT delivery_id FROM ({SELECTABLE}) WHERE {where}"
                 connection.execute(REFETCH.format(items=only_expired), told)
                 connection.execute(REOPEN.format(deliveries=deliveries), told)
@@ -141,7 +134,8 @@ class People(Base):
         return count
 
     def reopened_leads(self, resynced_at: float) -> Mapping[str, int]:
-        return self._counted(REOPENED, mark=resynced_at)
+        counted = self._all(REOPENED, {"mark": resynced_at})[0]
+        return {state: counted[state] or 0 for state in RANKS}
 
     def _where(self, selection: Selection) -> tuple[str, dict[str, Any]]:
         conditions, told = ["account = :account"], {"account": self._account}
@@ -171,6 +165,9 @@ FROM delivery d JOIN queue_item i ON i.id = d.item_id
 UNION ALL
 SELECT account, queue_id, id, NULL, NULL, state, coalesce(reason, ''), updated_at FROM queue_item
 WHERE state = 'expired'
+UNION ALL
+SELECT account, queue_id, id, NULL, NULL, 'pending', '', updated_at FROM queue_item
+WHERE state = 'resolved' AND mapped = 0
 """
 REFETCH = """
 UPDATE queue_item SET state = 'waiting', mapped = 0, polls = 0, generation = generation + 1, force = :force,
@@ -183,7 +180,7 @@ WHERE state IN ('failed', 'unprocessed') AND id IN ({deliveries})
 """
 
 
-def _failure(row: Row) -> Failure:
+def _failure(row: Row, quoted: Sequence[str]) -> Failure:
     return Failure(
         queue_id=row["queue_id"],
         mapping=row["mapping"],
@@ -193,4 +190,5 @@ def _failure(row: Row) -> Failure:
         identifier=row["identifier"],
         attempts=row["attempts"],
         last_attempt_at=row["last_attempt_at"],
+        quoted=quoted,
     )

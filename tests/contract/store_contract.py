@@ -254,11 +254,12 @@ class StoreContract:
         assert self.claim(store, "c3", 80.0) == []
         assert self.states(store) == {"synced": 1, "skipped": 1, "superseded": 1}
 
-    def test_after_a_lost_answer_nothing_passes_for_agreed(self, store: Store) -> None:
+    @pytest.mark.parametrize("attempt", [True, False], ids=["an attempt used up", "none used up"])
+    def test_after_a_lost_answer_nothing_passes_for_agreed(self, store: Store, attempt: bool) -> None:
         self.bear(store, "first", mapped(Stage="Sold"), at=1.0)
         self.finish(store, State.SYNCED)
         self.bear(store, "lost", mapped(Stage="New"), at=2.0)
-        self.finish(store, State.FAILED, "c2", 70.0, reason="gave up", attempt=True)
+        self.finish(store, State.FAILED, "c2", 70.0, reason="gave up", attempt=attempt, maybe=True)
         self.bear(store, "again", mapped(Stage="Sold"), at=3.0)
         assert [d.queue_id for d in self.claim(store, "c3", 80.0)] == ["again"]
 
@@ -397,6 +398,51 @@ class StoreContract:
         assert [i.queue_id for i in store.claim_waiting(90.0, 10)] == ["q2"]
         assert [d.queue_id for d in self.claim(store, "c2", 90.0)] == ["q1"]
 
+    @pytest.mark.parametrize("how", ["gave up", "tried again", "died"])
+    def test_an_older_value_never_follows_one_that_may_have_been_applied(
+        self, store: Store, how: str
+    ) -> None:
+        self.bear(store, "newest", mapped(Stage="Sold"), at=20.0)
+        [sent] = self.claim(store)
+        self.bear(store, "older", mapped(Stage="New", City="Leeds"), at=10.0)
+        if how == "died":
+            store.recover(60.0)
+        else:
+            to = State.FAILED if how == "gave up" else State.PENDING
+            store.record(call("c"), [Move(sent, to, 60.0, "lost", maybe=True)], 60.0)
+        left = {"newest": {"Stage": "Sold"}, "older": {"City": "Leeds"}}
+        for n in range(3):
+            for one in self.claim(store, f"d{n}", 70.0):
+                assert one.fields.items() - {("EmailAddress", "a@example.com")} <= left[one.queue_id].items()
+                store.record(call(f"d{n}"), [Move(one, State.SYNCED, 71.0)], 71.0)
+        expected = {"failed": 1, "synced": 1} if how == "gave up" else {"synced": 2}
+        assert self.states(store) == expected
+
+    def test_a_lead_that_was_not_known_leaves_older_values_to_be_sent(self, store: Store) -> None:
+        self.bear(store, "newest", mapped(Stage="Sold"), at=20.0)
+        self.finish(store, State.UNPROCESSED, reason="Lead does not exist", unknown=True)
+        self.bear(store, "older", mapped(Stage="New"), at=10.0)
+        [delivery] = self.claim(store, "c2", 80.0)
+        assert delivery.fields["Stage"] == "New"
+
+    def test_a_clock_that_is_set_back_makes_nothing_wait_for_it(self, store: Store) -> None:
+        self.bear(store, "pending", mapped())
+        self.finish(store, State.PENDING, now=5000.0)
+        self.bear(store, "doubt", mapped("b@example.com"), at=5000.0)
+        batch = self.claim(store, "c2", 5000.0)
+        doubted = [Move(d, State.IN_DOUBT, 5300.0) for d in batch if d.queue_id == "doubt"]
+        back = [Move(d, State.PENDING, 5300.0) for d in batch if d.queue_id == "pending"]
+        store.record(call("c2", 5000.0), doubted + back, 5000.0)
+        store.track([Track("waiting")], 5000.0, 6000.0)
+        store.clock_set_back(4900.0)
+        [item] = store.claim_waiting(100.0, 10)
+        assert (item.queue_id, item.deadline_at) == ("waiting", 1100.0)
+        assert self.claim(store, "c3", 399.0) == []
+        assert store.claim_in_doubt(399.0, 10) == []
+        assert [d.queue_id for d in self.claim(store, "c3", 400.0)] == ["pending"]
+        [doubt] = store.claim_in_doubt(400.0, 10)
+        assert (doubt.queue_id, doubt.sent_at) == ("doubt", 100.0)
+
     def test_recovery_leaves_what_may_not_be_repeated_in_doubt(self, store: Store) -> None:
         self.bear(store, "q1", mapped("id-1", AUTOMATED))
         self.claim(store, mode="async")
@@ -510,6 +556,45 @@ class StoreContract:
         assert [failure.reason for failure in store.failures()] == ["still no phone"]
         assert store.idle()
 
+    @pytest.mark.parametrize("state", [State.FAILED, State.SKIPPED])
+    def test_a_reopened_lead_that_is_not_mapped_still_sends_what_it_took_over_from_another(
+        self, store: Store, state: State
+    ) -> None:
+        self.bear(store, "old", mapped(City="Leeds"), at=10.0)
+        self.bear(store, "new", mapped(Stage="Bad"), at=20.0)
+        self.finish(store, State.FAILED, reason="no such option")
+        store.resync(Selection(), 70.0, refetch=False, force=False, deadline_at=999.0)
+        [reopened] = store.reopened(10)
+        store.record_remapped(reopened, Birth(reopened.item.id, "m", state, None, "no", 20.0), 71.0)
+        [delivery] = self.claim(store, "c2", 80.0)
+        assert delivery.fields == {"EmailAddress": "a@example.com", "City": "Leeds"}
+        store.record(call("c2"), [Move(delivery, State.SYNCED, 81.0)], 81.0)
+        left = {"failed": 1} if state is State.FAILED else {"synced": 1}
+        assert self.states(store) == {**left, "superseded": 1}
+
+    def test_a_value_taken_over_is_also_what_the_lead_is_looked_up_by(self, store: Store) -> None:
+        both = Mapped({"EmailAddress": "a@example.com", "Phone": "1"}, ["EmailAddress", "Phone"], BULK)
+        self.bear(store, "first", both, at=10.0)
+        self.bear(store, "newest", mapped(Stage="Sold"), at=30.0)
+        [sent] = self.claim(store)
+        by_phone = Lane("bulk", "Phone", "unprocessed")
+        store.record(call("c"), [Move(sent, State.PENDING, 60.0, lane=by_phone)], 60.0)
+        self.bear(store, "between", Mapped({**both.fields, "Phone": "2"}, both.keys, BULK), at=20.0)
+        self.bear(store, "other", Mapped({"Phone": "2", "City": "Leeds"}, ["Phone"], by_phone), at=50.0)
+        batch = self.claim(store, "c2", 80.0)
+        assert [delivery.lookup for delivery in batch] == ["2"], "one person is never twice in a call"
+
+    def test_a_forced_lead_that_a_newer_one_took_over_is_sent_even_if_unchanged(self, store: Store) -> None:
+        self.bear(store, "old", mapped(Stage="Sold"), at=10.0)
+        self.finish(store, State.SYNCED)
+        self.bear(store, "new", mapped(), at=30.0)
+        self.resolve(store, "forced", 70.0)
+        [item] = store.unmapped(10)
+        made = mapped(Stage="Sold")
+        store.record_mapped([item], [Birth(item.id, "m", State.PENDING, made, None, 20.0, force=True)], 71.0)
+        [delivery] = self.claim(store, "c2", 80.0)
+        assert (delivery.queue_id, delivery.fields.get("Stage")) == ("new", "Sold")
+
     @pytest.mark.parametrize(
         ("selection", "found"),
         [
@@ -617,16 +702,19 @@ class StoreContract:
         [delivery] = self.claim(store, "c2", 80.0)
         assert delivery.fields == {"EmailAddress": "bob@example.com", "Stage": "Sold"}
 
-    def test_what_a_wrong_clock_stored_is_due_again_after_a_restart(self, store: Store) -> None:
-        years = 10 * 365 * 86_400.0
-        store.track([Track("q1")], years, years + 1000)
+    @pytest.mark.parametrize("ahead", [3600.0, 10 * 365 * 86_400.0])
+    def test_what_was_stored_by_a_clock_that_was_ahead_waits_no_longer_for_it(
+        self, store: Store, ahead: float
+    ) -> None:
         self.bear(store, "q2", mapped(), at=10.0)
-        self.finish(store, State.PENDING, now=60.0)
         batch = self.claim(store, "c2", 100.0)
-        store.record(call("c2"), [Move(d, State.PENDING, years) for d in batch], 101.0)
+        store.track([Track("q1")], ahead, ahead + 1000)
+        store.record(call("c2"), [Move(d, State.PENDING, ahead + 30) for d in batch], ahead)
         store.recover(200.0)
-        assert [i.queue_id for i in store.claim_waiting(200.0, 10)] == ["q1"]
-        assert [d.queue_id for d in self.claim(store, "c3", 201.0)] == ["q2"]
+        [item] = store.claim_waiting(200.0, 10)
+        assert (item.queue_id, item.deadline_at) == ("q1", 1200.0)
+        assert self.claim(store, "c3", 229.0) == []
+        assert [d.queue_id for d in self.claim(store, "c3", 230.0)] == ["q2"]
 
     def test_a_newer_result_replaces_a_failure_only_if_it_holds_all_its_fields(self, store: Store) -> None:
         self.bear(store, "q1", mapped(City="Leeds"), at=10.0)

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from bridge.errors import Busy, SettingsError, StoreError
 from bridge.model import Track
-from bridge.server import LocalServer, create_app, serve
+from bridge.server import LocalServer, Patience, Readiness, create_app, serve
 
 TOKEN = "t0ken$"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
@@ -28,6 +28,8 @@ class Desk:
     def __init__(self) -> None:
         self.tracks: dict[str, Track] = {}
         self.fault: Exception | None = None
+        self.readiness = Readiness()
+        self.hang = False
 
     async def intake(self, tracks: Iterable[Track]) -> int:
         await self.status()
@@ -36,9 +38,14 @@ class Desk:
         return len(self.tracks) - before
 
     async def status(self) -> Mapping[str, int]:
+        if self.hang:
+            await asyncio.Event().wait()
         if self.fault:
             raise self.fault
         return {"secret": 1}
+
+    def ready(self) -> Readiness:
+        return self.readiness
 
 
 def served(
@@ -47,7 +54,8 @@ def served(
     async def run() -> None:
         desk = Desk()
         secret = None if token is None else SecretStr(token)
-        app = create_app(intake=desk.intake, status=desk.status, token=secret, **limits)  # type: ignore[arg-type]
+        inside = {"intake": desk.intake, "status": desk.status, "ready": desk.ready}
+        app = create_app(token=secret, **inside, **limits)  # type: ignore[arg-type]
         server = LocalServer(app, "127.0.0.1:0")
         await server.start()
         try:
@@ -228,6 +236,56 @@ def test_health_says_whether_the_process_works_and_nothing_else() -> None:
     served(use)
 
 
+SIDES = ("leadbyte", "leadsquared", "leadsquared-async")
+
+
+def test_the_bridge_is_ready_while_every_side_is_up_and_its_stages_and_store_work() -> None:
+    async def use(client: httpx.AsyncClient, desk: Desk) -> None:
+        for states, working, fault, code in (
+            (("up", "up", "up"), True, None, 200),
+            (("denied", "up", "up"), True, None, 503),
+            (("up", "down", "up"), True, None, 503),
+            (("up", "up", "down"), True, None, 503),
+            (("up", "up", "up"), False, None, 503),
+            (("up", "up", "up"), True, StoreError("inside"), 503),
+            (("up", "up", "up"), True, RuntimeError("inside"), 503),
+            (("up", "up", "up"), True, None, 200),
+        ):
+            sides = dict(zip(SIDES, states, strict=True))
+            desk.readiness, desk.fault = Readiness(sides, working), fault
+            answer = await client.get("/readyz")
+            word = "ready" if code == 200 else "not ready"
+            assert (answer.status_code, answer.json()) == (code, {"status": word, "sides": sides})
+            assert (await client.head("/readyz")).status_code == code
+        for method in ("POST", "PUT", "DELETE"):
+            assert (await client.request(method, "/readyz")).status_code == 405
+
+    served(use)
+
+
+def test_a_side_that_is_not_up_leaves_the_process_alive() -> None:
+    async def use(client: httpx.AsyncClient, desk: Desk) -> None:
+        desk.readiness = Readiness({"leadbyte": "down"}, working=False)
+        assert (await client.get("/healthz")).status_code == 200
+
+    served(use)
+
+
+def test_what_takes_too_long_inside_is_503() -> None:
+    async def use(client: httpx.AsyncClient, desk: Desk) -> None:
+        desk.hang = True
+        later = {"error": "not possible at the moment; try again later"}
+        for answer in (
+            await client.post("/v1/leads", json=["a"], headers=AUTH),
+            await client.get("/healthz"),
+        ):
+            assert (answer.status_code, answer.json()) == (503, later)
+        assert (await client.get("/readyz")).json() == {"status": "not ready", "sides": {}}
+        assert desk.tracks == {}
+
+    served(use, answer_seconds=0.05)
+
+
 @pytest.mark.parametrize(("fault", "code"), [(StoreError("inside"), 503), (RuntimeError("inside"), 500)])
 def test_a_fault_is_answered_without_internals_and_logged_without_a_traceback(
     fault: Exception, code: int, capfd: pytest.CaptureFixture[str]
@@ -302,6 +360,61 @@ def test_stopping_finishes_the_request_under_way() -> None:
                 await client.get("/healthz")
 
     asyncio.run(run())
+
+
+def test_stopping_waits_for_nobody_who_only_trickles(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> list[bytes]:
+        desk = Desk()
+        app = create_app(intake=desk.intake, status=desk.status, token=SecretStr(TOKEN), body_seconds=600)
+        server = LocalServer(app, "127.0.0.1:0", Patience(head_seconds=600, exchange_seconds=600))
+        await server.start()
+        port = int(server.url.rpartition(":")[2])
+        head = b"POST /v1/leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t0ken$\r\n"
+        sent = (
+            b"GET /hea",
+            head + b"Transfer-Encoding: chunked\r\n\r\n",
+            head + b"Content-Length: 9\r\n\r\na",
+        )
+        pairs = [await asyncio.open_connection("127.0.0.1", port) for _ in sent]
+        for (_, writer), part in zip(pairs, sent, strict=True):
+            writer.write(part)
+        async with httpx.AsyncClient(base_url=server.url) as client:
+            await client.get("/healthz")  # comes after them, so they are being served now
+        async with asyncio.timeout(10):
+            await server.stop()
+            answers = [await reader.read() for reader, _ in pairs]
+        for _, writer in pairs:
+            writer.close()
+        return answers
+
+    with capture_logs() as logs:
+        nothing, *cut_off = asyncio.run(run())
+    assert nothing == b""
+    assert [answer.split()[1] for answer in cut_off] == [b"503", b"503"]
+    assert [entry["event"] for entry in logs] == ["request cut off"] * 2
+    assert not any(record.exc_info for record in caplog.records)
+
+
+def test_stopping_waits_for_nobody_who_does_not_read(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        desk = Desk()
+        app = create_app(intake=desk.intake, status=desk.status, token=SecretStr(TOKEN))
+        server = LocalServer(app, "127.0.0.1:0", Patience(head_seconds=600, exchange_seconds=600))
+        await server.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"}")
+        (served,) = server._server.server_state.connections
+        head = b"POST /v1/leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t0ken$\r\nContent-Length: 8000\r\n\r\n"
+        writer.write((head + b"x y\n" * 2000) * 199)
+        async with asyncio.timeout(30), httpx.AsyncClient(base_url=server.url) as client:
+            while not served.flow.write_paused:
+                await client.get("/healthz")
+            await server.stop()
+        writer.close()
+
+    asyncio.run(run())
+    assert not any(record.exc_info for record in caplog.records)
 
 
 def test_serve_ends_when_it_is_cancelled() -> None:

@@ -230,6 +230,51 @@ def test_an_unknown_or_forgotten_request() -> None:
     assert drive(world, scenario) == [200, 404, 500]
 
 
+@pytest.mark.parametrize(
+    ("share", "word", "reason"),
+    [
+        ("lost", None, None),
+        ("stuck", "In-Queue", None),
+        ("failing", "FAILURE", "The lead could not be updated"),
+    ],
+)
+def test_an_accepted_update_may_come_to_nothing(share: str, word: str | None, reason: str | None) -> None:
+    world, clock = world_with_one()
+    setattr(world.tasks.options, share, 1.0)
+    world.tasks.options.message = "object"
+
+    async def scenario(api: Api) -> httpx.Response:
+        request_id = await api.accepted(params={"postUpdatedLead": "true"})
+        if word:
+            assert (await api.task(request_id))["Status"] == "In-Queue"
+        clock.now += 1000
+        return await api.status(request_id)
+
+    answer = drive(world, scenario)
+    assert (answer.status_code, world.tasks.mishaps) == (200 if word else 404, 1)
+    assert not world.writes
+    if word:
+        task = answer.json()["TaskStatus"]
+        assert task["Status"] == word
+        assert (task["Message"] or {}).get("ExceptionMessage") == reason
+
+
+def test_some_updates_come_to_nothing_and_the_others_are_applied() -> None:
+    world, clock = world_with_one()
+    world.limit("leadsquared_async", type(world.limiter("leadsquared").limits)())
+    world.tasks.options.lost = world.tasks.options.stuck = world.tasks.options.failing = 0.2
+
+    async def scenario(api: Api) -> None:
+        for _ in range(60):
+            await api.submit()
+        clock.now += 10
+        await api.status("any")
+
+    drive(world, scenario)
+    assert 15 <= world.tasks.mishaps <= 45
+    assert len(world.writes) == 60 - world.tasks.mishaps
+
+
 def test_metrics_tell_how_far_behind_the_queue_is() -> None:
     world, clock = world_with_one()
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bridge.simulator import World, serve
+from bridge.simulator import Limits, World, serve
 
 PATH = "/v2/LeadManagement.svc/Lead/Bulk/UpdateV2"
 NOT_THERE = "Lead does not exist in the system or You do not have permission to update the lead"
@@ -292,6 +292,29 @@ def test_a_lead_can_be_left_out_of_the_lists_and_a_count_can_be_wrong() -> None:
     assert (answer["Status"]["TotalCount"], answer["Status"]["SuccessCount"]) == (2, 2)
     assert value(world, "a@example.com", "LastName") == "X"
     assert len(call(world, body(*leads)).json()["Details"]["SuccessfulLeads"]) == 2
+
+
+def test_leads_go_wrong_by_rate_each_for_itself() -> None:
+    emails = [f"{number}@example.com" for number in range(100)]
+    world = world_with(*emails)
+    world.limit("leadsquared", Limits())
+    world.bulk.omitted, world.bulk.failing = 0.3, 0.2
+    leads = [lead(EmailAddress=email, LastName="X") for email in emails]
+    answers = [call(world, body(*leads[start : start + 25])) for start in range(0, 100, 25)]
+    refused = [entry for answer in answers for entry in failed(answer)]
+    listed = sum(len(answer.json()["Details"]["SuccessfulLeads"]) for answer in answers)
+    omitted = 100 - listed - len(refused)
+    assert 15 <= omitted <= 45
+    assert 8 <= len(refused) <= 32
+    assert world.bulk.mishaps == omitted + len(refused)
+    assert {entry["Reason"] for entry in refused} == {
+        "MXOperationFailedException: The lead could not be updated"
+    }
+    # About half of those that are listed nowhere were carried out all the same.
+    assert listed + omitted / 5 <= len(world.writes) <= listed + omitted * 4 / 5
+    assert not {entry["IdentifierValue"] for entry in refused} & {
+        world.crm.leads[write.prospect]["EmailAddress"] for write in world.writes
+    }
 
 
 def test_keys_by_header_or_query_and_the_wrong_region() -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from bridge.simulator import KINDS, Faults, Limits, World, serve
-from bridge.simulator.faults import AFTER
+from bridge.simulator.faults import AFTER, BEFORE, HARMLESS
 
 METADATA = "/v2/LeadManagement.svc/LeadsMetaData.Get"
 UPDATE = "/v2/LeadManagement.svc/Lead/Bulk/UpdateV2"
@@ -139,11 +139,14 @@ def test_an_ordered_throttle_uses_up_no_room() -> None:
 
 
 SEEN = {
-    "reset_before": httpx.TransportError,
-    "reset_after": httpx.TransportError,
+    "reset_before": httpx.ReadError,
+    "reset_after": httpx.ReadError,
+    "refuse": httpx.ReadError,
     "hang": httpx.ReadTimeout,
     "hang_after": httpx.ReadTimeout,
     "cut": httpx.RemoteProtocolError,
+    "close": httpx.RemoteProtocolError,
+    "half_headers": httpx.RemoteProtocolError,
 }
 
 
@@ -153,11 +156,23 @@ def test_every_kind_of_fault_is_tried_below() -> None:
         "html_502",
         "html_200",
         "mx_error",
+        "mx_error_200",
         "truncated",
+        "empty",
         "wrong_type",
+        "wrong_charset",
+        "latin1",
+        "gzip",
         "huge",
+        "deep",
+        "trickle",
+        "redirect",
+        "denied",
+        "wrong_region",
         "throttle",
     } | SEEN.keys() == KINDS
+    assert not BEFORE & AFTER
+    assert HARMLESS <= AFTER
 
 
 @pytest.mark.parametrize("kind", sorted(SEEN))
@@ -169,7 +184,8 @@ def test_faults_that_lose_the_answer(kind: str) -> None:
         with pytest.raises(SEEN[kind]):
             await update(client, timeout=0.3 if kind.startswith("hang") else 5)
         applied = len(world.writes)
-        assert (await update(client)).status_code == 200
+        if kind != "refuse":
+            assert (await update(client)).status_code == 200
         return applied
 
     assert drive(world, scenario) == (kind in AFTER)
@@ -193,14 +209,101 @@ def test_a_plain_500_and_pages_of_html() -> None:
         assert answer.text.startswith("<!DOCTYPE html>")
 
 
-def test_an_error_of_the_vendor_for_the_whole_call() -> None:
-    answer = spoiled("mx_error")[1]
-    assert answer.status_code == 500
+@pytest.mark.parametrize(("kind", "status"), [("mx_error", 500), ("mx_error_200", 200)])
+def test_an_error_of_the_vendor_for_the_whole_call(kind: str, status: int) -> None:
+    answer = spoiled(kind)[1]
+    assert answer.status_code == status
     assert answer.json() == {
         "Status": "Error",
         "ExceptionType": "MXInvalidInputException",
         "ExceptionMessage": "Invalid input",
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "exception", "words"),
+    [
+        ("denied", "MXInvalidAccessDetailsException", "Invalid AccessKey or SecretKey"),
+        ("wrong_region", "MXUnAuthorizedAccessException", "api-us11.leadsquared.com"),
+    ],
+)
+def test_a_key_that_is_refused_though_it_is_right(kind: str, exception: str, words: str) -> None:
+    world, answer = spoiled(kind)
+    assert (answer.status_code, answer.json()["ExceptionType"]) == (401, exception)
+    assert words in answer.json()["ExceptionMessage"]
+    assert world.called("leadsquared", "denied", "bulk_update") == 1
+    assert world.called("leadsquared") == 0
+
+
+def test_a_redirect_leads_to_another_port_which_counts_who_brings_a_key() -> None:
+    world = world_with_one()
+    world.fail_next("redirect", times=2)
+
+    async def scenario(client: httpx.AsyncClient) -> None:
+        answer = await update(client)
+        assert answer.status_code == 302
+        assert answer.headers["Location"] == world.elsewhere + UPDATE
+        assert not world.strays
+        keys = {"accessKey": world.access_key, "secretKey": world.secret_key}
+        answer = await client.get(METADATA, params=keys)
+        async with httpx.AsyncClient() as other:
+            await other.get(answer.headers["Location"])
+            await other.get(world.elsewhere + METADATA, headers={"x-LSQ-SecretKey": world.secret_key})
+            await other.post(world.elsewhere, content=world.leadbyte_key)
+            await other.get(world.elsewhere + "/any?q=1")
+
+    drive(world, scenario)
+    assert world.strays == {"with a key": 3, "without a key": 1}
+
+
+def test_a_host_that_refuses_connections_is_back_at_the_same_port() -> None:
+    world = world_with_one()
+
+    async def scenario() -> None:
+        async with serve(world) as servers, httpx.AsyncClient(base_url=servers.leadsquared) as client:
+            client.headers.update({"x-LSQ-AccessKey": world.access_key, "x-LSQ-SecretKey": world.secret_key})
+            door = servers.doors["leadsquared"]
+            assert await read(client) == [200]
+            await door.shut()
+            with pytest.raises(httpx.TransportError):
+                # The connection that was kept open has gone.
+                await client.get(METADATA)
+            for _ in range(2):
+                with pytest.raises(httpx.ConnectError):
+                    await client.get(METADATA)
+            await door.open()
+            assert await read(client) == [200]
+            door.shut_for(0.01)
+            door.shut_for(60.0)
+            with pytest.raises(httpx.TransportError):
+                await asyncio.gather(*(client.get(METADATA) for _ in range(2)))
+            while not door.is_open:  # noqa: ASYNC110  (nothing else tells that it listens again)
+                await asyncio.sleep(0)
+            assert await read(client) == [200]
+            async with httpx.AsyncClient(base_url=servers.leadbyte) as other:
+                assert (await other.get("/_sim/stats")).status_code == 200
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_a_refusal_by_rate_shuts_the_host_and_opens_it_again() -> None:
+    world = world_with_one()
+    world.faults.refuse_seconds = 0.01
+    world.fail_next("refuse", at="leadsquared")
+
+    async def scenario(client: httpx.AsyncClient) -> list[int]:
+        with pytest.raises(httpx.ReadError):
+            await read(client)
+        codes: list[int] = []
+        while not codes:
+            try:
+                codes = await read(client)
+            except httpx.ConnectError:
+                await asyncio.sleep(0)
+        return codes
+
+    assert drive(world, scenario) == [200]
+    assert world.faults.happened == {("leadsquared.metadata", "refuse"): 1}
 
 
 def test_half_an_answer_and_one_of_the_wrong_type() -> None:
@@ -209,6 +312,50 @@ def test_half_an_answer_and_one_of_the_wrong_type() -> None:
     answer = spoiled("wrong_type")[1]
     assert answer.headers["Content-Type"] == "text/html"
     assert answer.json()["Status"]["SuccessCount"] == 1
+
+
+def test_an_empty_answer_and_a_deep_one() -> None:
+    answer = spoiled("empty")[1]
+    assert (answer.status_code, answer.content) == (200, b"")
+    deep = spoiled("deep")[1].text
+    assert deep.count("[") == deep.count("]") == 100_000
+    with pytest.raises(RecursionError):
+        json.loads(deep)
+
+
+def test_answers_in_other_encodings_than_they_say() -> None:
+    answer = spoiled("latin1")[1]
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    with pytest.raises(UnicodeDecodeError):
+        answer.content.decode()
+    assert json.loads(answer.content.decode("latin-1"))["Note"] == "Zoë"
+    answer = spoiled("wrong_charset")[1]
+    assert answer.headers["Content-Type"] == "application/json; charset=iso-8859-1"
+    assert json.loads(answer.content.decode())["Status"]["SuccessCount"] == 1
+
+
+def test_an_answer_in_a_compression_that_nobody_asked_for() -> None:
+    world = world_with_one()
+    world.fail_next("gzip")
+    answer = drive(world, lambda client: update(client, headers={"Accept-Encoding": "identity"}))
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert answer.json()["Status"]["SuccessCount"] == 1
+
+
+def test_an_answer_that_trickles_is_never_silent_and_takes_as_long_as_a_hang() -> None:
+    world = world_with_one()
+    world.fail_next("trickle", times=2, at=PLACE)
+
+    async def scenario(client: httpx.AsyncClient) -> bytes:
+        world.faults.hang_seconds = 1e6
+        with pytest.raises(TimeoutError):
+            # Each byte comes in time; only a limit on the whole helps.
+            await asyncio.wait_for(update(client, timeout=None), 0.1)
+        world.faults.hang_seconds = 0.01
+        return (await update(client)).content
+
+    assert json.loads(drive(world, scenario))["Status"]["SuccessCount"] == 1
+    assert len(world.writes) == 2
 
 
 def test_a_huge_answer_is_as_long_as_asked_and_may_be_left_early() -> None:

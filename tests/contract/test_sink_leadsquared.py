@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -173,6 +174,24 @@ def test_reading_back() -> None:
     assert using(world, use) == [{"FirstName": "Before", "mx_Outcome": ""}] * 3 + [None, None]
     with pytest.raises(Refused, match="FirstName"):
         using(world, lambda sink: sink.read_back("FirstName", "x", []))
+
+
+@pytest.mark.parametrize(
+    ("mode", "asked"), [("bulk", "leadsquared.user"), ("async", "leadsquared_async.metrics")]
+)
+@pytest.mark.parametrize("fault", [None, "error_500", "html_200", "reset_before"])
+def test_a_ping_asks_the_modes_own_host_once_and_changes_nothing(
+    mode: str, asked: str, fault: str | None
+) -> None:
+    world, _ = people("a@x.example")
+    if fault:
+        world.fail_next(fault, at=asked)
+    with pytest.raises(CallError) if fault else nullcontext():
+        using(world, lambda sink: sink.ping(mode))
+    assert [world.called(host) for host in ("leadsquared", "leadsquared_async")] == [
+        int(asked.startswith(f"{host}.")) for host in ("leadsquared", "leadsquared_async")
+    ]
+    assert world.writes == []
 
 
 def test_what_check_asks_for() -> None:

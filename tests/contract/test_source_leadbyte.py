@@ -105,6 +105,16 @@ def test_a_kept_reply_reads_as_it_did_and_by_todays_words() -> None:
         using(world, lambda source: asyncio.sleep(0, source.reread(queue_id, "<html>")))
 
 
+@pytest.mark.parametrize("unknown", ["error", "404", "word"])
+def test_a_ping_is_answered_where_leadbyte_is_well(unknown: Any) -> None:
+    world = World(profile=Profile(unknown_id=unknown))
+    using(world, lambda source: source.ping())
+    assert world.called("leadbyte") == 1
+    world.fail_next("html_502")
+    with pytest.raises(ServerFault):
+        using(world, lambda source: source.ping())
+
+
 def test_the_key_may_travel_in_a_header() -> None:
     world = World(profile=Profile(key_in="header", key_header="X-KEY"))
     queue_id = world.add_lead(RESULT)

@@ -126,7 +126,7 @@ def test_a_database_from_a_newer_version_is_refused_and_left_alone(tmp_path: Pat
 
 def test_a_damaged_database_is_refused_with_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "bridge.db").write_bytes(b"not a database, but long enough to look at" * 100)
-    with pytest.raises(StoreError, match="restore it from a backup"):
+    with pytest.raises(StoreError, match="restore a backup or track the queueIds again"):
         open_store(tmp_path)
     assert (tmp_path / "bridge.db").read_bytes().startswith(b"not a database")
 

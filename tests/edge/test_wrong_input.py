@@ -186,7 +186,8 @@ def test_spoiled_replies_of_leadsquared_are_tried_again_and_kept_on_record(
     reasons = [attempt["reason"] for attempt in delivery["attempts"]]
     words = ("HTML instead of JSON", "broken JSON", "with a reply larger than")
     assert [word in reason for word, reason in zip(words, reasons, strict=False)] == [True] * 3
-    assert (reasons[3], delivery["attempts_used"]) == (None, 3)
+    # After the third in a row the host counts as down, which is no fault of the lead.
+    assert (reasons[3], delivery["attempts_used"]) == (None, 2)
     assert simulator.person("ann@example.com")["mx_Outcome"] == "Sold"
 
 

@@ -503,7 +503,7 @@ def test_keys_that_a_vendor_quotes_appear_nowhere(bridge: Bridge, simulator: Sim
     simulator.world.fail_next("mx_error", at="leadbyte.apiqueue")
     simulator.world.fail_next("mx_error", at="leadsquared.bulk_update")
     bridge.track(simulator.lead("ann@example.com"))
-    assert bridge.drain().stderr.count("Bad keys: ***") == 2
+    assert "Bad keys" not in bridge.drain().stderr, "words of others are not logged at all"
     assert bridge.counts() == {"failed": 1}
     assert "Bad keys: ***" in bridge("report", "--unmasked", "--format", "json").stdout
     assert "Bad keys: ***" in (bridge.state / "reports" / "latest.json").read_text()
@@ -515,7 +515,8 @@ def test_no_part_of_a_key_is_left_where_words_are_cut(bridge: Bridge, simulator:
     simulator.world.fail_next("mx_error", at="leadbyte.apiqueue")
     simulator.world.fail_next("mx_error", at="leadsquared.bulk_update")
     bridge.track(simulator.lead("ann@example.com"))
-    assert bridge.drain().stderr.count("Bad keys: ***") == 4
+    bridge.drain()
+    assert bridge("report", "--unmasked", "--format", "json").stdout.count("Bad keys: ***") > 0
     assert bridge.leaks() == {}
 
 

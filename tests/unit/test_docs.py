@@ -23,16 +23,24 @@ from bridge.simulator.__main__ import parse
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ["README.md", "CHANGELOG.md", "bridge/README.md", "deploy/README.md"]
+PAGES = [
+    "README.md",
+    "CHANGELOG.md",
+    "bridge/README.md",
+    "deploy/README.md",
+    "deploy/backup.md",
+    "deploy/privacy.md",
+    "deploy/verdicts.md",
+]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 EVERYWHERE = {"--help"}
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The cells of the table whose first heading this is."""
-    _, _, rest = README.partition(f"| {heading} |")
-    body = rest.partition("\n")[2].partition("\n")[2].partition("\n\n")[0]
-    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in body.splitlines()]
+    """The cells of every table whose first heading this is."""
+    _, *tables = README.split(f"| {heading} |")
+    bodies = [rest.partition("\n")[2].partition("\n")[2].partition("\n\n")[0] for rest in tables]
+    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for body in bodies for line in body.splitlines()]
     assert cells, f"there is no table that begins with {heading!r}"
     return [[cell.strip().replace("\\|", "|") for cell in row] for row in cells]
 
@@ -131,15 +139,17 @@ def test_every_promise_names_a_test_that_exists() -> None:
 
 
 def node_ids() -> set[str]:
-    """The node id of every test function, those that a class has from its base included."""
+    """The id of every test file, class and function, those that a class has from its base included."""
     found: set[str] = set()
     classes: dict[str, tuple[str, list[str], list[str]]] = {}
     for path in (ROOT / "tests").rglob("*.py"):
         place = path.relative_to(ROOT).as_posix()
+        found.add(place)
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef):
                 bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
                 classes[node.name] = (place, bases, functions(node.body))
+                found.add(f"{place}::{node.name}")
             else:
                 found |= {f"{place}::{name}" for name in functions([node])}
     for name, (place, bases, own) in classes.items():

@@ -121,7 +121,7 @@ def test_a_throttle_holds_everybody_for_a_window_and_tells_when_to_go_on() -> No
         clock = Clock()
         one = gate(clock, Limit(25, 0.004))
         assert await one.permit()
-        assert one.failed(Throttled("too many calls")) == START + 1.0
+        assert one.failed(Throttled("too many calls")) == 1.0
         assert not one.changed, "nothing was learned"
         clock.now += 0.996
         waiter = asyncio.create_task(one.permit())
@@ -137,7 +137,7 @@ def test_retry_after_is_honoured() -> None:
     async def test() -> None:
         one = gate(Clock())
         assert await one.permit()
-        assert one.failed(Throttled("too many calls", retry_after=17.0)) == START + 17.0
+        assert one.failed(Throttled("too many calls", retry_after=17.0)) == 17.0
 
     run(test)
 
@@ -147,7 +147,7 @@ def test_a_learned_limit_outlives_the_process() -> None:
         clock = Clock()
         one = gate(clock)
         assert await one.permit()
-        assert one.failed(Throttled("too many calls", limit=(2, 5.0))) == START + 5.0
+        assert one.failed(Throttled("too many calls", limit=(2, 5.0))) == 5.0
         assert one.changed
         clock.now += 60
         other = gate(clock)
@@ -190,7 +190,7 @@ def test_a_side_that_is_down_is_probed_by_one_call_at_a_time(error: CallError) -
         for _ in range(SOME):
             assert await one.permit()
         resumes = [one.failed(error) for _ in range(SOME)]
-        assert resumes == [START, START, START + 0.5]
+        assert resumes == [0.0, 0.0, 0.5]
         assert (one.changed, one.health.state) == (True, SideState.DOWN)
         clock.now = START + 0.499
         waiters = [asyncio.create_task(one.permit()) for _ in range(5)]
@@ -211,10 +211,59 @@ def test_a_refused_key_closes_the_gate_for_a_while() -> None:
     async def test() -> None:
         one = gate(Clock())
         assert await one.permit()
-        assert one.failed(Denied("the key is wrong")) == START + 30.0
+        assert one.failed(Denied("the key is wrong")) == 30.0
         side = json.loads(one.state())["side"]
         assert side == {"state": "denied", "reason": "the key is wrong", "since": START}
         assert one.changed
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("error", "answers", "state"),
+    [
+        (None, True, SideState.DOWN),
+        (Refused("no such page"), True, SideState.DOWN),
+        (LostAnswer("timed out"), False, SideState.DOWN),
+        (ServerFault("broken JSON"), False, SideState.DOWN),
+        (Throttled("too many calls"), False, SideState.UP),
+        (Denied("the key is wrong"), False, SideState.DENIED),
+    ],
+)
+def test_a_ping_tells_whether_a_side_answers_and_does_not_vouch_for_the_calls_that_failed(
+    error: CallError | None, answers: bool, state: SideState
+) -> None:
+    async def test() -> None:
+        clock = Clock()
+        one = gate(clock)
+        for _ in range(SOME):
+            assert await one.permit()
+            one.failed(ServerFault("HTML"))
+        clock.now += 0.5
+
+        async def ping() -> None:
+            assert one.window.in_flight == 1, "it is a call like any other"
+            if error:
+                raise error
+
+        assert await one.answers(ping) is answers
+        assert (one.health.state, one.window.in_flight) == (state, 0)
+
+    run(test)
+
+
+def test_a_ping_that_is_cut_off_takes_no_place() -> None:
+    async def test() -> None:
+        one = gate(Clock())
+
+        async def ping() -> None:
+            raise asyncio.CancelledError
+
+        with pytest.raises(asyncio.CancelledError):
+            await one.answers(ping)
+        assert one.window.in_flight == 0
+        one.close()
+        assert not await one.answers(ping), "a closed gate asks nobody"
 
     run(test)
 
@@ -224,7 +273,7 @@ def test_a_refusal_of_what_a_call_says_is_an_answer() -> None:
         one = gate(Clock())
         for _ in range(2 * SOME):
             assert await one.permit()
-            assert one.failed(Refused("no such field")) == START
+            assert one.failed(Refused("no such field")) == 0.0
         assert (one.health.state, one.health.reached, one.changed) == (SideState.UP, True, False)
 
     run(test)

@@ -1,5 +1,6 @@
 """What a call to LeadSquared leads to for each delivery in it."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import ceil, log2
@@ -40,8 +41,8 @@ def pushed(one: Delivery, outcome: Outcome, jitter: float = 0.0) -> Move:
     return move
 
 
-def failed(one: Delivery, error: CallError) -> Move:
-    (move,) = POLICY.after_error([one], error, NOW, 0.0, RESUME)
+def failed(one: Delivery, error: CallError, *, answers: bool = True) -> Move:
+    (move,) = POLICY.after_error([one], error, NOW, 0.0, RESUME, answers=answers)
     return move
 
 
@@ -114,8 +115,32 @@ def test_outcomes_belong_to_the_batch_in_its_order() -> None:
 def test_where_nothing_happened_no_attempt_is_used_up(error: CallError, lane: Lane, attempts: int) -> None:
     move = failed(delivery(lane=lane, attempts=attempts), error)
     due_at = RESUME if isinstance(error, Throttled) else NOW
-    assert (move.to, move.due_at, move.attempt) == (State.PENDING, due_at, False)
+    assert (move.to, move.due_at, move.attempt, move.maybe) == (State.PENDING, due_at, False, False)
     assert (move.reason, move.lane) == (str(error), None)
+
+
+@pytest.mark.parametrize("lane", [BULK, SILENT])
+@pytest.mark.parametrize("error", NO_VERDICT)
+@pytest.mark.parametrize("attempts", [0, 7, 100])
+def test_no_attempt_is_used_up_while_the_host_answers_nothing_else_either(
+    error: CallError, lane: Lane, attempts: int
+) -> None:
+    batch = [delivery(id_, lane, attempts) for id_ in range(25)]
+    moves = [*POLICY.after_error(batch, error, NOW, 0.0, RESUME, answers=False)]
+    assert [move.delivery for move in moves] == batch
+    for move in moves:
+        assert (move.to, move.due_at, move.attempt, move.lane) == (State.PENDING, NOW, False, None)
+        assert move.maybe, "it may have been applied all the same"
+
+
+@pytest.mark.parametrize("error", NO_VERDICT)
+def test_a_batch_without_a_verdict_is_halved_where_the_host_answers_other_questions(error: CallError) -> None:
+    batch = [delivery(id_) for id_ in range(25)]
+    moves = [*POLICY.after_error(batch, error, NOW, 0.0, RESUME, answers=True)]
+    assert {(move.to, move.due_at, move.attempt, move.maybe) for move in moves} == {
+        (State.PENDING, NOW, False, True)
+    }
+    assert Counter(str(move.lane) for move in moves) == {f"{BULK}half-0": 12, f"{BULK}half-12": 13}
 
 
 @pytest.mark.parametrize("lane", [BULK, SILENT])
@@ -148,7 +173,7 @@ def calls_until_done(batch: Sequence[Delivery], offenders: set[int]) -> tuple[in
         calls += 1
         assert calls < 100, "it must come to an end"
         moves: Iterable[Move] = (
-            POLICY.after_error(sent, Refused("no such field"), NOW, 0.0, RESUME)
+            POLICY.after_error(sent, Refused("no such field"), NOW, 0.0, RESUME, answers=True)
             if offenders & {one.id for one in sent}
             else POLICY.after_push(sent, [Outcome(Kind.SYNCED)] * len(sent), NOW, 0.0)
         )
@@ -264,12 +289,24 @@ ANY = st.builds(
 )
 
 
-@given(ANY, OUTCOMES, st.sampled_from(ERRORS), st.none() | st.just(HELD), st.floats(0, 1, exclude_max=True))
+@given(
+    ANY,
+    OUTCOMES,
+    st.sampled_from(ERRORS),
+    st.booleans(),
+    st.none() | st.just(HELD),
+    st.floats(0, 1, exclude_max=True),
+)
 def test_every_move_is_one_that_the_table_allows(
-    one: Delivery, outcome: Outcome, error: CallError, held: dict[str, str] | None, jitter: float
+    one: Delivery,
+    outcome: Outcome,
+    error: CallError,
+    answers: bool,
+    held: dict[str, str] | None,
+    jitter: float,
 ) -> None:
     answered = [*POLICY.after_push([one], [outcome], NOW, jitter)]
-    lost = [*POLICY.after_error([one], error, NOW, jitter, RESUME)]
+    lost = [*POLICY.after_error([one], error, NOW, jitter, RESUME, answers=answers)]
     submitted, doubted = replace(one, state=State.SUBMITTED), replace(one, state=State.IN_DOUBT)
     settled = [POLICY.after_confirm(submitted, outcome, NOW), POLICY.after_read_back(doubted, held, NOW)]
     for move in [*answered, *lost, *filter(None, settled)]:
@@ -287,12 +324,11 @@ def test_asking_that_never_gets_a_verdict_ends_at_the_deadline_but_waits_for_a_s
     state: State, error: CallError
 ) -> None:
     one = delivery(lane=FIRES, state=state, sent_at=NOW)
-    assert POLICY.after_asking_failed(one, error, NOW + DEADLINE - 1) is None
-    move = POLICY.after_asking_failed(one, error, NOW + DEADLINE)
-    if isinstance(error, Refused | ServerFault):
-        assert move is not None
-        assert move.to is State.FAILED
-        assert move.to in TRANSITIONS[state]
-        assert str(error) in (move.reason or "")
-    else:
-        assert move is None
+    early, late = NOW + DEADLINE - 1, NOW + DEADLINE
+    assert POLICY.after_asking_failed(one, error, early, answers=True) is None
+    assert POLICY.after_asking_failed(one, error, late, answers=False) is None
+    move = POLICY.after_asking_failed(one, error, late, answers=True)
+    assert move is not None
+    assert move.to is State.FAILED
+    assert move.to in TRANSITIONS[state]
+    assert str(error) in (move.reason or "")

@@ -62,25 +62,33 @@ def test_any_other_word_is_polled_again_and_shown(verdict: Verdict, words: str) 
 
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_poll_that_failed_is_only_polled_again(error: CallError) -> None:
-    record = POLLING.after_error(item(), error, NOW, 0.5)
+    record = POLLING.after_error(item(), error, NOW, 0.5, answers=True)
     assert (record.state, record.due_at) == (ItemState.WAITING, pytest.approx(NOW + 1.8))
     assert (record.reason, record.reply) == ("it did not work", None)
 
 
 def test_the_last_poll_is_at_the_deadline() -> None:
-    record = POLLING.after_error(item(polls=9, left=30.0), ERRORS[0], NOW, 0.0)
+    record = POLLING.after_error(item(polls=9, left=30.0), ERRORS[0], NOW, 0.0, answers=True)
     assert (record.state, record.due_at) == (ItemState.WAITING, NOW + 30)
 
 
 @pytest.mark.parametrize("left", [0.0, -3600.0])
 def test_past_the_deadline_a_lead_is_expired_with_the_last_reason(left: float) -> None:
-    failed = POLLING.after_error(item(left=left), ERRORS[0], NOW, 0.0)
+    failed = POLLING.after_error(item(left=left), ERRORS[0], NOW, 0.0, answers=True)
     unsure = POLLING.after_reply(item(left=left), reply(Verdict.UNKNOWN, "Odd"), NOW, 0.0)
     assert [failed.state, unsure.state] == [ItemState.EXPIRED, ItemState.EXPIRED]
     assert failed.reason == "no final result before the deadline: it did not work"
     assert unsure.reason is not None
     assert "'Odd'" in unsure.reason
     assert unsure.reply is not None
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("left", [0.0, -86_400.0])
+def test_no_lead_expires_while_leadbyte_answers_nothing_at_all(error: CallError, left: float) -> None:
+    record = POLLING.after_error(item(polls=20, left=left), error, NOW, 0.0, answers=False)
+    assert (record.state, record.due_at) == (ItemState.WAITING, NOW + 300)
+    assert record.reason == "it did not work"
 
 
 @given(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from typer.main import get_command
 
+from bridge.cli import cli
 from bridge.errors import SettingsError
 from bridge.model import Verdict
 from bridge.settings import Leadbyte, Settings, dotenv_values, load, reference, sources, warnings
@@ -53,6 +57,7 @@ BRIDGE_LEADSQUARED__CONFIRM_FIRST_SECONDS=2 BRIDGE_LEADSQUARED__CONFIRM_MAX_SECO
 BRIDGE_LEADSQUARED__CONFIRM_DEADLINE_SECONDS=43200
 BRIDGE_RETRY__ATTEMPTS=8 BRIDGE_RETRY__FIRST_SECONDS=1 BRIDGE_RETRY__MAX_SECONDS=300 BRIDGE_HTTP__TIMEOUT_SECONDS=30
 BRIDGE_LOG__FORMAT=auto BRIDGE_LOG__LEVEL=info BRIDGE_SERVER__LISTEN=127.0.0.1:8437 BRIDGE_SERVER__TOKEN=
+BRIDGE_RETENTION__REPLIES_DAYS=90 BRIDGE_RETENTION__PAYLOADS_DAYS=90 BRIDGE_RETENTION__ATTEMPTS_DAYS=365
 BRIDGE_STATE_DIR=state BRIDGE_MAPPINGS_DIR=mappings BRIDGE_ACCOUNT=default BRIDGE_SECRETS_DIR=
 """
 
@@ -350,6 +355,54 @@ def test_a_name_that_means_nothing_is_warned_of_with_the_nearest_real_one(
     (tmp_path / ".env").write_text("BRIDGE_STATEDIR=x\n")
     monkeypatch.setenv("BRIDGE_LOG_LEVEL", "x")
     assert [line.split(":")[0] for line in warnings()] == ["BRIDGE_LOG_LEVEL", "BRIDGE_STATEDIR"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o604])
+@pytest.mark.parametrize("where", [".env", "BRIDGE_SECRETS_DIR", "CREDENTIALS_DIRECTORY"])
+def test_a_file_with_a_secret_that_everybody_can_read_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str, mode: int
+) -> None:
+    file = Path(".env")
+    if where == ".env":
+        file.write_text("BRIDGE_LEADBYTE__KEY=hush\n")
+    else:
+        (tmp_path / "chosen").mkdir()
+        monkeypatch.setenv(where, str(tmp_path / "chosen"))
+        file = tmp_path / "chosen" / "leadbyte__key"
+        file.write_text("hush")
+    file.chmod(mode)
+    told = f"{file}: everybody on this machine can read it, and it holds a secret; chmod 600 it"
+    assert warnings() == ([told] if mode & 0o004 else [])
+    assert load().leadbyte.key.get_secret_value() == "hush"
+
+
+def test_files_without_a_secret_and_those_of_a_container_are_not_warned_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for directory in ("run-secrets", "chosen"):
+        (tmp_path / directory).mkdir()
+    monkeypatch.setenv("BRIDGE_SECRETS_DIR", str(tmp_path / "chosen"))
+    files = {
+        Path(".env"): "BRIDGE_LOG__LEVEL=debug\n",
+        tmp_path / "chosen" / "log__format": "json",
+        tmp_path / "run-secrets" / "leadbyte__key": "hush",
+    }
+    for file, text in files.items():
+        file.write_text(text)
+        file.chmod(0o644)
+    (tmp_path / "chosen" / "server__token").symlink_to("nowhere")
+    assert warnings() == []
+    (tmp_path / "chosen" / "server__token").unlink()
+    assert load().leadbyte.key.get_secret_value() == "hush"
+
+
+def test_no_command_has_an_option_or_a_variable_for_a_secret() -> None:
+    group: Any = get_command(cli)
+    options = [option for command in group.commands.values() for option in command.params]
+    assert len(options) > 20
+    for option in options:
+        assert not re.search("key|token|secret|password", f"{option.name} {option.opts}"), option.name
+        assert option.envvar is None
 
 
 def test_a_whole_group_in_one_name_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:

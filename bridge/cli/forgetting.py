@@ -1,0 +1,196 @@
+"""`bridge forget`: erase a person."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Annotated, Final
+
+import typer
+
+from bridge.app import App
+from bridge.cli.base import open_app, put, put_json, say
+from bridge.errors import BridgeError, Busy, Held, StoreError, UsageError
+from bridge.pipeline.erasing import InFiles, in_files, others, traces
+from bridge.policy.people import Person, person
+from bridge.ports import Erased, Theirs
+from bridge.reports import one_line
+from bridge.store import FILE, SqliteStore
+from bridge.store.lock import state_lock
+from bridge.store.pages import holds_remains
+
+PATIENCE_SECONDS: Final = 60.0
+LOOK_SECONDS: Final = 0.2
+
+
+class NotErased(BridgeError):
+    """Nothing was found, or not all of it could be erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is held of a person. `at`: before it was looked for, in epoch seconds."""
+
+    at: float
+    store: Theirs
+    counted: Erased
+    files: InFiles
+
+
+def forget(
+    email: Annotated[list[str] | None, typer.Option(help="Their email address; repeatable.")] = None,
+    phone: Annotated[
+        list[str] | None, typer.Option(help="Their phone number, best with its country code; repeatable.")
+    ] = None,
+    lead_id: Annotated[
+        list[str] | None, typer.Option(help="Their leadId, queueId or ProspectID; repeatable.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Erase a person: each lead that holds any of these, with its values and attempts, from database, files and reports.
+
+    Example: bridge forget --email ann@example.com --phone "+44 7700 900123" --dry-run
+    """
+    who = person(email or (), phone or (), lead_id or ())
+    if as_json and not (yes or dry_run):
+        raise UsageError("--json: nobody can be asked; add --yes, or --dry-run to look only")
+    app = open_app()
+    with _state(app) as running:
+        found = _found(app, who)
+        if dry_run or not (yes or _agreed_to(found)):
+            what = "would be erased" if dry_run else "left as they were"
+            _tell(found.counted, found.files, found.store, what, as_json=as_json)
+            return
+        erased, files = _erase(app, who, found, running=running)
+        clean = _wipe(app, who, running=running)
+    _tell(erased, files, found.store, "erased", as_json=as_json)
+    if files.reports:
+        app.write_reports()
+    _check(app, erased, clean=clean)
+
+
+@contextmanager
+def _state(app: App) -> Iterator[bool]:
+    """Hold the state directory, or work beside the service that holds it. Gives whether there is one."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(state_lock(app.settings.state_dir))
+            running = False
+        except Held:
+            running = True
+        yield running
+
+
+def _found(app: App, who: Person) -> Found:
+    """Raises NotErased where nothing is."""
+    now = app.clock()
+    with app.store() as store:
+        theirs = store.theirs(who)
+        counted = store.counted(theirs)
+    files = _in_files(app, who, theirs, erase=False)
+    if not (theirs or files):
+        raise NotErased("nothing of this person is held; deploy/privacy.md says where nobody looks")
+    return Found(now, theirs, counted, files)
+
+
+def _in_files(app: App, who: Person, theirs: Theirs, *, erase: bool) -> InFiles:
+    """Also what only names their queueIds, for that would bring them back."""
+    known = who.known_by(list(theirs.leads.values()))
+    try:
+        return in_files(app.settings.state_dir, known.is_in, erase=erase)
+    except OSError as error:
+        raise StoreError(f"{error.filename}: {error.strerror}; mend that and forget them once more") from None
+
+
+def _agreed_to(found: Found) -> bool:
+    """A person's yes."""
+    for line in _lines(found.counted, found.files, found.store, "to be erased"):
+        put(line)
+    sys.stdout.write("Erase all of this for good? [y/N] ")
+    sys.stdout.flush()
+    answer = sys.stdin.readline() if sys.stdin else ""
+    put("")
+    if not answer:
+        raise UsageError("nobody answered; add --yes to erase without being asked, or --dry-run to look only")
+    return answer.strip().lower() in {"y", "yes"}
+
+
+def _erase(app: App, who: Person, found: Found, *, running: bool) -> tuple[Erased, InFiles]:
+    """Files first: what a service takes from one meanwhile is found when the store is looked through once more."""
+    files = _in_files(app, who, found.store, erase=True)
+    erased, theirs = Erased(), found.store
+    until = time.monotonic() + PATIENCE_SECONDS
+    with app.store() as store:
+        while theirs:
+            step = store.erase(theirs, app.clock(), running=running)
+            if step.left and time.monotonic() >= until:
+                return erased + step, files
+            erased += replace(step, left={})
+            if step.left:
+                time.sleep(LOOK_SECONDS)
+            theirs = Theirs(step.left) if step.left else store.theirs(who, found.at - PATIENCE_SECONDS)
+    return erased, files
+
+
+def _wipe(app: App, who: Person, *, running: bool) -> bool:
+    """Clear what the database's files still hold of what was deleted. Whether nothing is left."""
+    path = app.settings.state_dir / FILE
+
+    # Read by the file itself, so no store may be open here: to close the file would let go of SQLite's locks.
+    if _used(app, SqliteStore.empty_log) and not holds_remains(path) and not traces(path, who.is_in_raw):
+        return True
+    return not running and _used(app, SqliteStore.rebuild) and _used(app, SqliteStore.empty_log)
+
+
+def _used(app: App, work: Callable[[SqliteStore], bool]) -> bool:
+    """Whether the work was done within a minute; others may use the database."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    with app.store() as store:
+        while not _tried(store, work):
+            if time.monotonic() >= until:
+                return False
+            time.sleep(LOOK_SECONDS)
+    return True
+
+
+def _tried(store: SqliteStore, work: Callable[[SqliteStore], bool]) -> bool:
+    try:
+        return work(store)
+    except Busy:
+        return False
+
+
+def _tell(counted: Erased, files: InFiles, theirs: Theirs, what: str, *, as_json: bool) -> None:
+    if not as_json:
+        for line in _lines(counted, files, theirs, what):
+            put(line)
+        return
+    names = ("leads", "deliveries", "attempts", "agreed", "taken_over")
+    counts = {name: getattr(counted, name) for name in names}
+    in_files = {"file_records": files.records, "reports": files.reports}
+    ids = sorted(theirs.leads.values())
+    put_json({"what": what, **counts, **in_files, "queue_ids": ids, "left": sorted(counted.left.values())})
+
+
+def _lines(counted: Erased, files: InFiles, theirs: Theirs, what: str) -> Iterator[str]:
+    yield f"{what}: {counted.leads} leads with {counted.deliveries} deliveries and {counted.attempts} attempts,"
+    yield f"  {counted.agreed} agreed values, {counted.taken_over} values that other leads had taken over,"
+    yield f"  {files.records} records in dropped files, {files.reports} reports"
+    yield from (f"  {one_line(queue_id)}" for queue_id in sorted(theirs.leads.values()))
+
+
+def _check(app: App, erased: Erased, *, clean: bool) -> None:
+    """Raises NotErased where something is left, with what to do."""
+    for name in others(app.settings.state_dir):
+        say(f"warning: {one_line(name)}: nobody looked into this file of the state directory")
+    if erased.left:
+        raise NotErased(f"{len(erased.left)} leads are still being sent; forget them once more in a minute")
+    if not clean:
+        raise NotErased(
+            "unused parts of the database may still hold traces; stop the service, forget them once more, start it again"
+        )

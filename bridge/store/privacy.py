@@ -1,0 +1,202 @@
+"""People's data: found and erased."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from bridge.model import Stamp, identity
+from bridge.policy.people import Person
+from bridge.ports import Erased, Theirs
+from bridge.store.base import TARGET, Base, Row, dumped, loaded
+from bridge.store.database import translated
+from bridge.store.numbering import keep_ids
+
+PAGE: Final = 500
+GROUP: Final = 50
+
+ITEMS = """
+SELECT id AS item_id, id, queue_id, context, reply, reason FROM queue_item
+WHERE id > ? AND updated_at >= ? ORDER BY id LIMIT ?
+"""
+DELIVERIES = """
+SELECT item_id, id, identity, lookup, fields, reason FROM delivery WHERE id > ? AND updated_at >= ? ORDER BY id LIMIT ?
+"""
+ATTEMPTS = """
+SELECT d.item_id, a.id, a.reason FROM attempt a JOIN delivery d ON d.id = a.delivery_id
+WHERE a.id > ? AND a.answered_at >= ? AND a.reason IS NOT NULL ORDER BY a.id LIMIT ?
+"""
+AGREED = """
+SELECT identity FROM agreed WHERE account = ? AND target = ? AND identity > ? AND updated_at >= ? ORDER BY identity LIMIT ?
+"""
+DROP_AGREED = "DELETE FROM agreed WHERE account = ? AND target = ? AND identity = ?"
+BEING_SENT = """
+SELECT DISTINCT item_id FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending'
+AND item_id IN ({ids})
+"""
+THEIRS = "SELECT identity, lookup, keys, fields FROM delivery WHERE item_id IN ({ids})"
+COUNTED = """
+SELECT (SELECT count(*) FROM delivery WHERE item_id IN ({ids})) AS deliveries,
+    (SELECT count(*) FROM attempt a JOIN delivery d ON d.id = a.delivery_id WHERE d.item_id IN ({ids})) AS attempts
+"""
+FORGOTTEN = """
+UPDATE ledger SET forgotten = forgotten + gone.n
+FROM (SELECT account, date(tracked_at, 'unixepoch') AS day, count(*) AS n FROM queue_item WHERE id IN ({ids}) GROUP BY 1, 2)
+    AS gone
+WHERE ledger.account = gone.account AND ledger.day = gone.day
+"""
+TAKEN_OVER = "SELECT id, older FROM delivery WHERE id > ? AND older <> '{}' ORDER BY id LIMIT ?"
+
+
+class Privacy(Base):
+    """The part of the store that requests of people use."""
+
+    def theirs(self, person: Person, since: float = 0.0) -> Theirs:
+        items = {
+            row["item_id"] for sql in (ITEMS, DELIVERIES, ATTEMPTS) for row in self._of(person, sql, since)
+        }
+        return Theirs(self._queue_ids(sorted(items)), tuple(self._agreed_of(person, since)))
+
+    def counted(self, theirs: Theirs) -> Erased:
+        ids, counted = sorted(theirs.leads), Erased(len(theirs.leads), agreed=len(theirs.agreed))
+        for at in range(0, len(ids), PAGE):
+            some = ids[at : at + PAGE]
+            (deliveries, attempts) = self._all(COUNTED.format(ids=_marks(some)), (*some, *some))[0]
+            counted += Erased(deliveries=deliveries, attempts=attempts)
+        return counted
+
+    def erase(self, theirs: Theirs, now: float, *, running: bool) -> Erased:
+        erased = Erased()
+        ids = sorted(theirs.leads)
+        for at in range(0, len(ids), GROUP):
+            erased += self._erase(ids[at : at + GROUP], now, running=running)
+        for at in range(0, len(theirs.agreed), GROUP):
+            with self._writing() as connection:
+                erased += Erased(agreed=self._drop_agreed(connection, theirs.agreed[at : at + GROUP]))
+        gone = frozenset(theirs.leads) - erased.left.keys()
+        return erased + Erased(taken_over=sum(self._give_up(id_, gone) for id_ in self._holders(gone)))
+
+    def empty_log(self) -> bool:
+        """Bring the write-ahead log into the database and cut it to nothing; False where others use it just now."""
+        (busy, *_) = self._all("PRAGMA wal_checkpoint(TRUNCATE)")[0]
+        return not busy
+
+    def rebuild(self) -> bool:
+        """Write every page anew, so that no unused part of one holds anything. Only for the holder of the state lock.
+
+        True; raises Busy where others use the database just now.
+        """
+        # The copy that is made meanwhile is as large as the database: neither in memory, nor where others may look.
+        os.environ.setdefault("SQLITE_TMPDIR", str(self._path.parent))
+        self._all("PRAGMA temp_store=FILE")
+        self._all("VACUUM")
+        self._all("PRAGMA temp_store=MEMORY")
+        return True
+
+    def _of(self, person: Person, sql: str, since: float) -> Iterator[Row]:
+        """The rows that speak of this person; a page is read in one short transaction."""
+        after, rows = 0, PAGE
+        while rows == PAGE:
+            rows, found = 0, []
+            with translated(self._path):
+                for row in self._database.conn.execute(sql, (after, since, PAGE)):
+                    rows, after = rows + 1, row["id"]
+                    if _speaks_of(person, row):
+                        found.append(row)
+            yield from found
+
+    def _agreed_of(self, person: Person, since: float) -> Iterator[str]:
+        after: str | None = ""
+        while after is not None:
+            rows = self._all(AGREED, (self._account, TARGET, after, since, PAGE))
+            yield from (row["identity"] for row in rows if person.is_in(row["identity"]))
+            after = rows[-1]["identity"] if len(rows) == PAGE else None
+
+    def _queue_ids(self, items: Sequence[int]) -> dict[int, str]:
+        found: dict[int, str] = {}
+        for at in range(0, len(items), PAGE):
+            some = items[at : at + PAGE]
+            rows = self._all(f"SELECT id, queue_id FROM queue_item WHERE id IN ({_marks(some)})", tuple(some))
+            found |= {row["id"]: row["queue_id"] for row in rows}
+        return found
+
+    def _erase(self, ids: Sequence[int], now: float, *, running: bool) -> Erased:
+        with self._writing() as connection:
+            sent = _ids(connection, BEING_SENT, ids) if running else set()
+            left = _named(connection, sorted(sent))
+            gone = [one for one in ids if one not in sent]
+            marks = _marks(gone)
+            rows = connection.execute(THEIRS.format(ids=marks), gone).fetchall()
+            (deliveries, attempts) = connection.execute(COUNTED.format(ids=marks), (*gone, *gone)).fetchone()
+            for table in ("queue_item", "delivery"):
+                keep_ids(connection, self._account, table, now)
+            agreed = self._drop_agreed(connection, sorted({name for row in rows for name in _names(row)}))
+            connection.execute(FORGOTTEN.format(ids=marks), gone)
+            leads = connection.execute(f"DELETE FROM queue_item WHERE id IN ({marks})", gone).rowcount
+        return Erased(leads, deliveries, attempts, agreed, left=left)
+
+    def _drop_agreed(self, connection: sqlite3.Connection, identities: Iterable[str]) -> int:
+        told = [(self._account, TARGET, one) for one in identities]
+        return connection.executemany(DROP_AGREED, told).rowcount if told else 0
+
+    def _holders(self, gone: frozenset[int]) -> list[int]:
+        """The deliveries of other leads that took over values of these."""
+        holders, after, rows = [], 0, PAGE
+        while gone and rows == PAGE:
+            page = self._all(TAKEN_OVER, (after, PAGE))
+            rows, after = len(page), page[-1]["id"] if page else 0
+            holders += [row["id"] for row in page if _taken_over(row["older"], gone)]
+        return holders
+
+    def _give_up(self, delivery_id: int, gone: frozenset[int]) -> int:
+        """Take such values out of a delivery. How many there were; the one the lead is looked up by stays."""
+        with self._writing() as connection:
+            sql = "SELECT fields, older, lane, keys FROM delivery WHERE id = ?"
+            row = connection.execute(sql, (delivery_id,)).fetchone()
+            names = _taken_over(row["older"], gone) - _lookup_names(row) if row else frozenset()
+            kept = [
+                dumped({name: value for name, value in loaded(row[column]).items() if name not in names})
+                for column in ("fields", "older")
+                if names
+            ]
+            if kept:
+                connection.execute(
+                    "UPDATE delivery SET fields = ?, older = ? WHERE id = ?", (*kept, delivery_id)
+                )
+            return len(names)
+
+
+def _speaks_of(person: Person, row: Row) -> bool:
+    texts = [row[name] for name in row.keys() if isinstance(row[name], str)]  # noqa: SIM118 - a Row iterates over values
+    return person.is_id(row["queue_id"] if "queue_id" in row.keys() else "") or any(map(person.is_in, texts))  # noqa: SIM118
+
+
+def _names(row: Row) -> set[str]:
+    """Every name that the lead of a delivery may be agreed under."""
+    fields = loaded(row["fields"])
+    tried = {identity(key, fields[key]) for key in loaded(row["keys"]) if key in fields}
+    return tried | {name for name in (row["identity"], row["lookup"]) if name}
+
+
+def _taken_over(older: str, gone: frozenset[int]) -> frozenset[str]:
+    """The fields whose values came from one of these items."""
+    return frozenset(name for name, stamp in loaded(older).items() if Stamp(*stamp).arrival in gone)
+
+
+def _lookup_names(row: Row) -> frozenset[str]:
+    return frozenset({row["lane"].split("|")[1], *loaded(row["keys"])[:1]} if row["lane"] else ())
+
+
+def _ids(connection: sqlite3.Connection, sql: str, ids: Sequence[int]) -> set[int]:
+    return {row[0] for row in connection.execute(sql.format(ids=_marks(ids)), ids)}
+
+
+def _named(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, str]:
+    sql = f"SELECT id, queue_id FROM queue_item WHERE id IN ({_marks(ids)})"
+    return {row["id"]: row["queue_id"] for row in connection.execute(sql, ids)}
+
+
+def _marks(ids: Sequence[int]) -> str:
+    return ", ".join("?" * len(ids))

@@ -1,0 +1,165 @@
+"""A side that is down, denied or partly broken for long, told by virtual time: nothing is used up, nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import structlog
+
+from bridge.model import Track
+from tests.property.box import Box, Weather
+
+HOUR, DAY = 3600.0, 86_400.0
+
+
+@pytest.fixture(autouse=True)
+def _silent() -> Iterator[None]:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
+
+
+def lead_in(box: Box, *names: str, kind: str = "bulk", **more: str) -> None:
+    with box.store() as store:
+        store.track([Track(name) for name in names], box.clock(), box.clock() + DAY)
+    for name in names:
+        person = f"{name}@example.com"
+        box.lead(name, kind=kind, email=person, name=name.upper(), **more)
+        box.crm.people.setdefault(person, {})
+
+
+def counts(box: Box) -> Mapping[str, int]:
+    with box.store() as store:
+        return {state: n for state, n in store.status().leads.items() if n}
+
+
+def attempts_used(box: Box) -> set[int]:
+    with box.store() as store:
+        return {row[0] for row in store._all("SELECT attempts FROM delivery WHERE state <> 'skipped'")}
+
+
+OUTAGES = ["unreachable", "lost_before", "lost_after", "fault_before", "fault_after", "denied", "throttle"]
+
+
+@pytest.mark.parametrize("kind", OUTAGES)
+def test_a_day_without_leadsquared_uses_up_no_attempt_and_loses_nothing(box: Box, kind: str) -> None:
+    lead_in(box, *(f"early{n}" for n in range(30)))
+    box.run(10.0)
+    box.crm.weather = Weather({kind: 1.0})
+    box.crm.pushes.clear()
+    for hour in range(24):
+        lead_in(box, *(f"h{hour}n{n}" for n in range(20)))
+        box.run(HOUR, tick=60.0)
+    assert counts(box) == {"synced": 30, "pending": 480}
+    assert attempts_used(box) == {0}
+    # Pushes only until it counts as down (each process learns that anew); then one question a pause, and no lead.
+    assert len(box.crm.pushes) <= 24 * (75 if kind == "throttle" else 8)
+    assert box.crm.pings + len(box.crm.pushes) <= 24 * 80
+    box.crm.weather = Weather()
+    box.crm.sent.clear()
+    box.run(2 * HOUR, drain=True)
+    assert counts(box) == {"synced": 510}
+    assert box.crm.people["h23n19@example.com"]["LastName"] == "H23N19"
+    assert box.crm.overlaps == 0
+
+
+def test_after_an_outage_the_backlog_goes_at_full_rate_and_oldest_first(box: Box) -> None:
+    lead_in(box, *(f"n{n}" for n in range(2000)))
+    box.crm.weather = Weather({"unreachable": 1.0})
+    box.run(HOUR, tick=5.0)
+    box.crm.weather = Weather()
+    box.crm.pushes.clear()
+    box.run(HOUR, drain=True)
+    assert counts(box) == {"synced": 2000}
+    first, last = box.crm.pushes[0], box.crm.pushes[-1]
+    assert len(box.crm.pushes) <= 82, "80 full batches, and halves of the few that failed as the outage began"
+    # At first 4 calls at a time, then as fast as 25 calls in 5 s allow.
+    assert last - first <= 80 / 25 * 5.0 + 10.0
+    late = [early > later + 100 for early, later in pairwise(box.crm.sent)]
+    assert sum(late) <= 4, "but for what had been tried as the outage began, the order is that of arrival"
+
+
+def test_a_day_without_leadbyte_expires_no_lead(box: Box) -> None:
+    lead_in(box, *(f"n{n}" for n in range(200)))
+    box.leadbyte.weather = Weather({"fault_before": 0.5, "unreachable": 0.5})
+    box.run(1.5 * DAY, tick=30.0)
+    assert counts(box) == {"waiting": 200}
+    assert box.leadbyte.calls <= 3 * 1.5 * DAY / 60
+    box.leadbyte.weather = Weather()
+    box.run(HOUR, drain=True)
+    assert counts(box) == {"synced": 200}
+
+
+def test_a_lead_that_leadbyte_never_answers_about_expires_while_all_else_goes_on(box: Box) -> None:
+    lead_in(box, "good", "bad")
+    box.leadbyte.replies["bad"] = "<html>"
+    box.run(DAY + HOUR, tick=20.0, drain=True)
+    assert counts(box) == {"synced": 1, "expired": 1}
+
+
+@pytest.mark.parametrize("company", [0, 1, 24, 60])
+def test_a_lead_that_makes_leadsquared_fail_is_isolated_and_fails_alone(box: Box, company: int) -> None:
+    lead_in(box, "bad", poison="x")
+    lead_in(box, *(f"n{n}" for n in range(company)))
+    box.run(DAY, drain=True)
+    expected = {"synced": company, "failed": 1} if company else {"failed": 1}
+    assert counts(box) == expected
+    with box.store() as store:
+        (failure,) = store.failures()
+        assert failure.queue_id == "bad"
+        assert failure.reason == "gave up after 8 attempts: HTML instead of JSON"
+    assert attempts_used(box) == ({0, 8} if company else {8}), "its neighbours used up none"
+
+
+def test_a_refused_key_is_asked_about_rarely_and_the_work_goes_on_by_itself(box: Box) -> None:
+    lead_in(box, *(f"n{n}" for n in range(100)))
+    box.crm.weather = Weather({"denied": 1.0})
+    box.run(DAY, tick=20.0)
+    assert counts(box) == {"pending": 100}
+    assert len(box.crm.pushes) <= 8
+    assert box.crm.pings <= DAY / 240
+    box.crm.weather = Weather()
+    box.run(0.2 * HOUR)
+    assert counts(box) == {"synced": 100}
+
+
+@pytest.mark.parametrize("jump", [-3 * HOUR, -2.0, 5 * HOUR, 40 * DAY])
+def test_a_clock_that_is_set_stops_nothing(box: Box, jump: float) -> None:
+    lead_in(box, *(f"n{n}" for n in range(300)))
+    box.crm.weather = Weather({"lost_after": 0.2, "throttle": 0.1})
+    box.run(8.0, jump=jump)
+    lead_in(box, "later")
+    box.crm.weather = Weather()
+    box.run(300.0)
+    assert counts(box) == {"synced": 301}
+
+
+def test_a_clock_that_was_set_back_while_nothing_ran_is_survived(box: Box) -> None:
+    lead_in(box, *(f"n{n}" for n in range(60)))
+    box.crm.weather = Weather({"unreachable": 1.0})
+    box.run(30.0)
+    box.offset -= 30 * DAY
+    box.crm.weather = Weather()
+    box.run(HOUR)
+    assert counts(box) == {"synced": 60}
+
+
+def test_what_waits_for_a_confirmation_outlives_a_day_without_the_async_host(box: Box) -> None:
+    lead_in(box, *(f"n{n}" for n in range(20)), kind="loud")
+    box.run(3.0)
+    assert counts(box).get("submitted", 0) > 0
+    box.crm.weather = Weather({"fault_before": 1.0})
+    box.run(DAY, tick=30.0)
+    assert set(counts(box)) <= {"submitted", "synced", "pending", "in_doubt"}
+    box.crm.weather = Weather()
+    box.run(HOUR, drain=True)
+    assert set(counts(box)) <= {"synced"}
+    assert set(box.crm.fired.values()) == {1}
