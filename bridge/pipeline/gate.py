@@ -101,6 +101,12 @@ class Gate:
         self.pinged()
         return True
 
+    async def look(self, ping: Callable[[], Awaitable[object]]) -> None:
+        """Ask a host that is not up, while there is nothing else to ask it, whether it is up again."""
+        idle = self.health.one_at_a_time and not self.window.in_flight
+        if idle and not self.health.wait(self._clock()) and await self.answers(ping):
+            self._note(self.health.answered(self._clock()))
+
     def failed(self, error: CallError) -> float:
         """The call failed as a whole. Returns in how many seconds calls to this host may go on."""
         now = self._clock()

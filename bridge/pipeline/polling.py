@@ -63,6 +63,7 @@ class PollStage:
             item = await self._next()
         if item is None:
             self._gate.give_back()
+            await self._gate.look(self._source.ping)
             return False
         self.crew.tick()
         record = await self._poll(item)

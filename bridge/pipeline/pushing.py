@@ -61,6 +61,7 @@ class PushStage:
 
     async def _step(self) -> bool:
         if not await self._ready():
+            await self._gate.look(self._ping)
             return False
         trial = self._gate.health.one_at_a_time
         if trial and not await self._answers():
@@ -78,7 +79,10 @@ class PushStage:
         return True
 
     async def _answers(self) -> bool:
-        return await self._gate.answers(lambda: self._sink.ping(self._batching.mode))
+        return await self._gate.answers(self._ping)
+
+    async def _ping(self) -> None:
+        await self._sink.ping(self._batching.mode)
 
     async def _ready(self) -> bool:
         b = self._batching

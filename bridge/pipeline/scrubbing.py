@@ -18,7 +18,9 @@ MOST: Final = 16 * 2**20
 """Characters of the longest record that spans lines."""
 
 MOST_ROW_LINES: Final = 100
-TOKENS: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\]]')
+TOKENS: Final = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|$)|[{}\[\]]')
+"""A string that is cut off reaches to the end of its line: else each quote within it would be searched from anew."""
+
 STEPS: Final = {"{": 1, "[": 1, "}": -1, "]": -1}
 BLANKS: Final = "\ufeff \t"
 

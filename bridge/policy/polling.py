@@ -8,6 +8,9 @@ from bridge.errors import CallError
 from bridge.model import ItemState, PollRecord, QueueReply, Verdict, WaitingItem
 from bridge.policy.backoff import Backoff
 
+LONGEST_WORD = 100
+"""Characters of a status word that are told: a reply may hold a megabyte of it."""
+
 RESOLVING = (Verdict.FINAL, Verdict.QUARANTINED)
 
 
@@ -45,6 +48,7 @@ class Polling:
 
 
 def _not_final(reply: QueueReply) -> str:
+    word = reply.status[:LONGEST_WORD]
     if reply.verdict is Verdict.UNKNOWN:
-        return f"LeadByte's status word {reply.status!r} is not in BRIDGE_LEADBYTE__STATUSES"
-    return f"LeadByte's status is still {reply.status!r}"
+        return f"LeadByte's status word {word!r} is not in BRIDGE_LEADBYTE__STATUSES"
+    return f"LeadByte's status is still {word!r}"

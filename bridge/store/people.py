@@ -31,8 +31,8 @@ SELECT (SELECT min(tracked_at) FROM queue_item WHERE state = 'waiting') AS waiti
        (SELECT min(created_at) FROM delivery WHERE state = 'pending') AS pending
 """
 WORDS = """
-SELECT status, count(*) AS n FROM queue_item
-WHERE state IN ('waiting', 'expired') AND reason LIKE '%is not in BRIDGE_LEADBYTE__STATUSES%' GROUP BY status
+SELECT substr(status, 1, 100) AS status, count(*) AS n FROM queue_item
+WHERE state IN ('waiting', 'expired') AND reason LIKE '%is not in BRIDGE_LEADBYTE__STATUSES%' GROUP BY 1
 """
 LAST_ERRORS = """
 SELECT queue_id, stage, reason, id, max(at) AS at, count(*) AS n FROM (

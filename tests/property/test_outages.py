@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -117,6 +118,26 @@ def test_a_lead_that_makes_leadsquared_fail_is_isolated_and_fails_alone(box: Box
         assert failure.queue_id == "bad"
         assert failure.reason == "gave up after 8 attempts: HTML instead of JSON"
     assert attempts_used(box) == ({0, 8} if company else {8}), "its neighbours used up none"
+
+
+@pytest.mark.parametrize("side", ["leadbyte", "leadsquared"])
+def test_a_side_that_is_well_again_is_seen_to_be_without_a_lead_to_try_it_by(box: Box, side: str) -> None:
+    lead_in(box, "late", "later")
+    (box.leadbyte if side == "leadbyte" else box.crm).weather = Weather({"unreachable": 1.0})
+    box.run(1200.0, tick=1.0)
+    assert health(box, side) == "down"
+    with box.store() as store:
+        store._database.conn.execute("UPDATE queue_item SET due_at = due_at + 1e6")
+        store._database.conn.execute("UPDATE delivery SET due_at = due_at + 1e6")
+    box.leadbyte.weather = box.crm.weather = Weather()
+    box.run(90.0)
+    assert health(box, side) == "up"
+
+
+def health(box: Box, side: str) -> str:
+    with box.store() as store:
+        kept = json.loads(store.checkpoint(f"host:{side}") or "{}")
+    return str(kept["side"]["state"])
 
 
 def test_a_refused_key_is_asked_about_rarely_and_the_work_goes_on_by_itself(box: Box) -> None:

@@ -60,6 +60,12 @@ def test_any_other_word_is_polled_again_and_shown(verdict: Verdict, words: str) 
     assert record.reply is not None
 
 
+def test_of_a_megabyte_of_status_word_only_the_beginning_is_told() -> None:
+    for verdict in (Verdict.UNKNOWN, Verdict.PENDING):
+        record = POLLING.after_reply(item(), reply(verdict, "x" * 2**20), NOW, 0.0)
+        assert len(record.reason or "") < 200
+
+
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_poll_that_failed_is_only_polled_again(error: CallError) -> None:
     record = POLLING.after_error(item(), error, NOW, 0.5, answers=True)
