@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import structlog
@@ -51,7 +52,8 @@ class MapStage:
             await self._desk(self._store.record_mapped, items, births, self._clock())
             failed = sum(birth.state is State.FAILED for birth in births)
             log.info("mapped", leads=len(items), deliveries=len(births), failed=failed)
-            _tell(items, births)
+            if log.bind().is_enabled_for(logging.DEBUG):
+                _tell(items, births)
         for one in reopened:
             await self._desk(self._store.record_remapped, one, self._remap(one), self._clock())
         return bool(items or reopened)
@@ -86,11 +88,11 @@ class MapStage:
 
 
 def _tell(items: Sequence[ResolvedItem], births: Sequence[Birth]) -> None:
-    """A line for each delivery at level debug."""
-    names, say = {item.id: item.queue_id for item in items}, log.bind().debug
+    """A line for each delivery."""
+    names = {item.id: item.queue_id for item in items}
     for birth in births:
         person = {"person": birth.mapped.identity} if birth.mapped else {}
-        say(
+        log.debug(
             "mapped lead",
             queue_id=names[birth.item_id],
             mapping=birth.mapping,

@@ -97,7 +97,8 @@ class Births(Base):
         ids = new_ids(connection, self._account, "delivery")
         for birth in births:
             met = _met(birth, birth.mapped, open_.get(birth.mapped.identity, ())) if birth.mapped else None
-            _supersede(connection, met.supersedes if met else (), REPLACED, now)
+            if met and met.supersedes:
+                _supersede(connection, met.supersedes, REPLACED, now)
             if birth.item_id in again:
                 connection.execute(SAME_LEAD, (now, birth.item_id, birth.mapping))
             if met and met.beaten_by is not None:
