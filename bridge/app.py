@@ -78,9 +78,9 @@ class App:
         return telemetry.Redactor(self.settings.secrets())
 
     @contextmanager
-    def store(self) -> Iterator[SqliteStore]:
+    def store(self, *, create: bool = True) -> Iterator[SqliteStore]:
         """The open store. Raises StoreError or Busy."""
-        store = open_store(self.settings.state_dir, self.settings.account)
+        store = open_store(self.settings.state_dir, self.settings.account, create=create)
         try:
             yield store
         finally:
@@ -162,16 +162,21 @@ class App:
     async def _listening(self, machine: Machine) -> AsyncIterator[None]:
         desk = Desk(CALLER_SECONDS, room=0.0)
 
-        async def intake(tracks: Iterable[Track]) -> int:
+        def track(tracks: Sequence[Track]) -> int:
             now = self.clock()
-            return await desk(machine.store.track, tracks, now, now + self.deadline())
+            with self.store() as store:
+                return store.track(tracks, now, now + self.deadline())
+
+        async def intake(tracks: Iterable[Track]) -> int:
+            return await desk.in_thread(track, list(tracks))
 
         async def status() -> Mapping[str, Json]:
-            return dict(await desk(machine.store.moving))
+            await desk(machine.store.checkpoint, "healthz")
+            return {}
 
         def ready() -> Readiness:
             sides = {gate.name: str(gate.health.state) for gate in machine.gates}
-            return Readiness(sides, working=all(stage.crew.trouble is None for stage in machine.stages))
+            return Readiness(sides, working=_working(machine))
 
         wanted = self.settings.server
         if not wanted.listen:
@@ -276,3 +281,8 @@ class App:
 
         with self.store() as store:
             write_reports(made, self.settings.state_dir / "reports", self.clock())
+
+
+def _working(machine: Machine) -> bool:
+    """Whether every stage works, and what it does can be stored."""
+    return not machine.desk.full and all(stage.crew.trouble is None for stage in machine.stages)

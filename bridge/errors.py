@@ -92,7 +92,14 @@ class Throttled(CallError):
 
 
 class Denied(CallError):
-    """The key is wrong, lacks a permission or belongs to another region: a person must mend it; stop calling."""
+    """The key is wrong, lacks a permission or belongs to another region: a person must mend it; stop calling.
+
+    `wrong_region`: the account lives at another host, which the text names.
+    """
+
+    def __init__(self, text: str, *, wrong_region: bool = False) -> None:
+        super().__init__(text)
+        self.wrong_region = wrong_region
 
 
 class Refused(CallError):

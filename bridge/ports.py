@@ -202,18 +202,23 @@ class Cutoffs:
 
 @dataclass(frozen=True, slots=True)
 class Theirs:
-    """What the store holds of a person. `leads`: item id → queueId. `agreed`: identities that name the person."""
+    """What the store holds of a person. `leads`: item id → queueId. `agreed`: identities that name the person.
+
+    `mentions`: table → ids of rows of other leads whose reason names the person.
+    """
 
     leads: Mapping[int, str]
     agreed: Sequence[str] = ()
+    mentions: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.leads or self.agreed)
+        return bool(self.leads or self.agreed or self.mentions)
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How many rows are gone. `taken_over`: values that other leads had taken over from them.
+    """How many rows are gone. `taken_over`: values that other leads had taken over from them. `mentions`: reasons of
+    other leads that were blanked.
 
     `left`: item id → queueId of the leads that were being sent at that moment.
     """
@@ -223,6 +228,7 @@ class Erased:
     attempts: int = 0
     agreed: int = 0
     taken_over: int = 0
+    mentions: int = 0
     left: Mapping[int, str] = field(default_factory=dict)
 
     def __add__(self, other: Erased) -> Erased:
@@ -232,6 +238,7 @@ class Erased:
             self.attempts + other.attempts,
             self.agreed + other.agreed,
             self.taken_over + other.taken_over,
+            self.mentions + other.mentions,
             {**self.left, **other.left},
         )
 

@@ -29,6 +29,8 @@ STEP_SECONDS = 1.0
 """A clock that is this much off after one tick was set, and did not drift."""
 
 PROBES_BEFORE_GIVING_UP = 5
+DENIALS_BEFORE_GIVING_UP = 20
+"""Of a host that denies what it is sent, but not the keys: some leads may be at fault, and fail by their attempts."""
 
 
 class Stage(Protocol):
@@ -161,7 +163,9 @@ def _spare_the_collector() -> None:
 def _raise_if_hopeless(gate: Gate) -> None:
     """A wait that no answer can end is ended: the key is refused, or the host has never been reached."""
     health = gate.health
-    if health.state is SideState.DENIED:
+    if health.state is SideState.DENIED and (
+        not health.keys_work or health.probes >= DENIALS_BEFORE_GIVING_UP
+    ):
         raise Denied(f"{gate.name}: {health.reason}; what is left stays tracked")
     if health.state is SideState.DOWN and not health.reached and health.probes >= PROBES_BEFORE_GIVING_UP:
         raise Unreachable(f"{gate.name}: {health.reason}; what is left stays tracked")

@@ -24,7 +24,7 @@ def audit(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON
     """
     app = open_app()
     state_dir = app.settings.state_dir
-    with app.store() as store:
+    with app.store(create=False) as store:
         running = is_held(state_dir)
         with store.snapshot():
             account = store.account()

@@ -24,7 +24,7 @@ def backup(
 ) -> None:
     """A consistent, checked copy of the database, also while the service runs. It holds people's data: mode 0600.
 
-    Example: bridge backup /var/backups/bridge
+    Example: bridge backup /var/backups/bridge/
     """
     app = open_app()
     place = _place(app, path, force=force)
@@ -51,7 +51,7 @@ def _place(app: App, path: Path, *, force: bool) -> Path:
 
 def _write(app: App, place: Path) -> tuple[int, int]:
     try:
-        with app.store() as store, whole(place) as partial:
+        with app.store(create=False) as store, whole(place) as partial:
             leads = store.copy_to(partial)
         return leads, place.stat().st_size
     except OSError as error:

@@ -89,7 +89,7 @@ def _state(app: App) -> Iterator[bool]:
 def _found(app: App, who: Person) -> Found:
     """Raises NotErased where nothing is."""
     now = app.clock()
-    with app.store() as store:
+    with app.store(create=False) as store:
         theirs = store.theirs(who)
         counted = store.counted(theirs)
     files = _in_files(app, who, theirs, erase=False)
@@ -123,9 +123,9 @@ def _agreed_to(found: Found) -> bool:
 def _erase(app: App, who: Person, found: Found, *, running: bool) -> tuple[Erased, InFiles]:
     """Files first: what a service takes from one meanwhile is found when the store is looked through once more."""
     files = _in_files(app, who, found.store, erase=True)
-    erased, theirs = Erased(), found.store
     until = time.monotonic() + PATIENCE_SECONDS
     with app.store() as store:
+        erased, theirs = Erased(), found.store or store.theirs(who, found.at - PATIENCE_SECONDS)
         while theirs:
             step = store.erase(theirs, app.clock(), running=running)
             if step.left and time.monotonic() >= until:
@@ -170,7 +170,7 @@ def _tell(counted: Erased, files: InFiles, theirs: Theirs, what: str, *, as_json
         for line in _lines(counted, files, theirs, what):
             put(line)
         return
-    names = ("leads", "deliveries", "attempts", "agreed", "taken_over")
+    names = ("leads", "deliveries", "attempts", "agreed", "taken_over", "mentions")
     counts = {name: getattr(counted, name) for name in names}
     in_files = {"file_records": files.records, "reports": files.reports}
     ids = sorted(theirs.leads.values())
@@ -180,6 +180,7 @@ def _tell(counted: Erased, files: InFiles, theirs: Theirs, what: str, *, as_json
 def _lines(counted: Erased, files: InFiles, theirs: Theirs, what: str) -> Iterator[str]:
     yield f"{what}: {counted.leads} leads with {counted.deliveries} deliveries and {counted.attempts} attempts,"
     yield f"  {counted.agreed} agreed values, {counted.taken_over} values that other leads had taken over,"
+    yield f"  {counted.mentions} reasons of other leads that name them,"
     yield f"  {files.records} records in dropped files, {files.reports} reports"
     yield from (f"  {one_line(queue_id)}" for queue_id in sorted(theirs.leads.values()))
 

@@ -14,6 +14,7 @@ from bridge.model import HOSTS, Json
 from bridge.ports import Status
 from bridge.reports import account_lines, account_values, mask, mask_reason
 from bridge.settings import Settings
+from bridge.store.lock import holder, is_held
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
@@ -21,7 +22,10 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
     app = open_app()
     with app.store() as store:
         now = store.status()
-    found = as_values(now, app.clock(), limits(app.settings))
+    found = {
+        "service": {"running": is_held(app.settings.state_dir), "pid": holder(app.settings.state_dir)},
+        **as_values(now, app.clock(), limits(app.settings)),
+    }
     if as_json:
         put_json(found)
     else:
@@ -86,6 +90,8 @@ def _age(moment: float | None, now: float) -> float | None:
 
 
 def _lines(found: Mapping[str, Json]) -> Iterator[str]:
+    pid = found["service"]["pid"]
+    yield "service: not running" if pid is None else f"service: running (pid {pid or 'unknown'})"
     yield "leads"
     yield from (f"  {state:<12} {n:>9}" for state, n in found["leads"].items() if n)
     yield f"  {'tracked':<12} {found['tracked']:>9}"

@@ -199,7 +199,8 @@ def _throttled(answer: _Answer, headers: Mapping[str, str], now: float) -> Throt
 def _denied(answer: _Answer) -> Denied:
     host = _HOST.search(answer.said)
     if host:
-        return Denied(f"{WHO} denied the keys: wrong region, use https://{host[0].lower()}")
+        text = f"{WHO} denied the keys: wrong region, use https://{host[0].lower()}"
+        return Denied(text, wrong_region=True)
     why = masked(answer.words) or f"HTTP {answer.status}"
     return Denied(f"{WHO} denied the keys: {why}{_named(answer)}; check them and their permissions")
 

@@ -99,10 +99,11 @@ def _rewrite(path: Path, is_theirs: Theirs) -> None:
             _opened(path) as stream,
             os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as out,
         ):
+            before = _version(os.fstat(stream.fileno()))
             size = sum(out.write(text) for text, _ in scrubbed(_lines(stream), is_theirs))
             out.flush()
             os.fsync(out.fileno())
-            unchanged = os.path.samestat(os.fstat(stream.fileno()), path.stat())
+            unchanged = _version(path.stat()) == before
         if unchanged and size:
             partial.replace(path)
         elif unchanged:
@@ -110,6 +111,11 @@ def _rewrite(path: Path, is_theirs: Theirs) -> None:
             path.with_name(f"{path.name}.refused").unlink(missing_ok=True)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _version(found: os.stat_result) -> tuple[int, ...]:
+    """What changes where a file is replaced or written to."""
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _names(path: Path, is_theirs: Theirs) -> bool:

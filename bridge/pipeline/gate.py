@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import structlog
 
-from bridge.errors import CallError, Refused, Throttled
+from bridge.errors import CallError, Denied, Refused, Throttled
 from bridge.policy.health import Health
 from bridge.policy.window import Learned, Limit, Window
 
@@ -29,9 +29,9 @@ class Gate:
     def __init__(self, name: str, limit: Limit, clock: Callable[[], float], rng: random.Random) -> None:
         self.name, self.window, self.health = name, Window(limit), Health()
         self._clock, self._rng = clock, rng
-        self._wake = asyncio.Event()
+        self._wake, self._asking = asyncio.Event(), asyncio.Lock()
         self._closed = False
-        self._waiting = 0
+        self._waiting = self._judged_now = 0
         self.changed = False
 
     @property
@@ -44,10 +44,11 @@ class Gate:
         """Whether a number of calls is set or learned."""
         return self.window.limit(self._clock()).calls > 0
 
-    async def permit(self) -> bool:
-        """Wait until a call may go and take its place; False once the gate is closed."""
-        while not self._closed:
-            wait = self._wait()
+    async def permit(self, *, patient: bool = True) -> bool:
+        """Wait until a call may go and take its place; False once the gate is closed, or unless `patient` while the
+        host's health holds calls back."""
+        while not self._closed and (patient or not self.health.wait(self._clock())):
+            wait = self._wait() if not (patient and self._judged_now) else None
             if wait == 0:
                 self.window.take()
                 return True
@@ -83,12 +84,17 @@ class Gate:
         self.health.pinged()
         self._notify()
 
-    async def answers(self, ping: Callable[[], Awaitable[object]]) -> bool:
-        """Whether the host answers a question that changes nothing, asked now under a permit of its own.
+    async def still_answers(self, ping: Callable[[], Awaitable[object]]) -> bool:
+        """`answers`, for whoever has just failed and holds rows: one at a time, and not where the host is held back."""
+        async with self._asking:
+            return await self.answers(ping, patient=False)
+
+    async def answers(self, ping: Callable[[], Awaitable[object]], *, patient: bool = True) -> bool:
+        """Whether the host answers a question that changes nothing, asked under a permit of its own.
 
         A refusal is an answer; a throttle or a refused key tells nothing and counts as none.
         """
-        if not await self.permit():
+        if not await self.permit(patient=patient):
             return False
         try:
             with self._given_back_unless_called():
@@ -105,9 +111,38 @@ class Gate:
         """Ask a host that is not up, while there is nothing else to ask it, whether it is up again."""
         idle = self.health.one_at_a_time and not self.window.in_flight
         if idle and not self.health.wait(self._clock()) and await self.answers(ping):
-            self._note(self.health.answered(self._clock()))
+            self.well()
 
-    def failed(self, error: CallError) -> float:
+    def well(self) -> None:
+        """An answered ping must do: there is no call to try the host by."""
+        self._note(self.health.answered(self._clock()))
+        self._notify()
+
+    async def denied(self, error: Denied, ping: Callable[[], Awaitable[object]]) -> bool:
+        """The call was denied. Returns whether the keys work all the same, so that it may be about one lead: asked by a
+        ping before the host is closed for it. A wrong region is never about one lead."""
+        self.window.answered(self._clock())
+        with self._judging():
+            keys_work = not error.wrong_region and await self._keys_work(ping)
+            self._note(self.health.failed(error, self._clock(), self._rng.random(), keys_work=keys_work))
+        return keys_work
+
+    async def _keys_work(self, ping: Callable[[], Awaitable[object]]) -> bool:
+        if self.health.one_at_a_time:
+            return self.health.keys_work
+        return await self.still_answers(ping)
+
+    @contextmanager
+    def _judging(self) -> Iterator[None]:
+        """Nobody else is let through before it is known what a denied call means."""
+        self._judged_now += 1
+        try:
+            yield
+        finally:
+            self._judged_now -= 1
+            self._notify()
+
+    def failed(self, error: CallError, *, keys_work: bool = False) -> float:
         """The call failed as a whole. Returns in how many seconds calls to this host may go on."""
         now = self._clock()
         if isinstance(error, Throttled):
@@ -116,7 +151,7 @@ class Gate:
             self.changed |= learned
         else:
             self.window.answered(now)
-        self._note(self.health.failed(error, now, self._rng.random()))
+        self._note(self.health.failed(error, now, self._rng.random(), keys_work=keys_work))
         self._notify()
         return max(self.window.wait(now) or 0.0, self.health.wait(now))
 
@@ -136,7 +171,8 @@ class Gate:
         """Take up a limit that an earlier process learned. How the side was then is not believed any more."""
         kept = json.loads(state)
         if learned := kept["learned"]:
-            self.window.learned = Learned(Limit(learned["calls"], learned["seconds"]), learned["at"])
+            at = min(learned["at"], self._clock())
+            self.window.learned = Learned(Limit(learned["calls"], learned["seconds"]), at)
         self.changed = kept["side"]["state"] != self.health.state
 
     @contextmanager

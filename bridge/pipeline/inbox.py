@@ -8,7 +8,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from itertools import chain, count
+from itertools import chain, count, takewhile
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Self
@@ -55,7 +55,7 @@ class InboxStage:
         self.crew = Crew("inbox", 1, self._step)
 
     async def stop(self, grace: float) -> None:
-        """Finish the file in hand."""
+        """Leave the file in hand; it is taken anew at the next start."""
         await self.crew.stop(grace)
 
     def empty(self) -> bool:
@@ -96,7 +96,10 @@ class InboxStage:
         with _opened(path) as stream, _Notes(path.parent) as notes:
             before = _marked(path, os.fstat(stream.fileno()))
             with self._open_store() as store:
-                new = store.track(notes.good(read_tracks(stream, path.name)), now, now + self._deadline)
+                tracks = self._until_stopped(notes.good(read_tracks(stream, path.name)))
+                new = store.track(tracks, now, now + self._deadline)
+            if self._desk.closing.is_set():
+                return
             if _mark(path) != before:
                 log.warning("inbox file grew while it was taken; it is taken once more", file=path.name)
                 return
@@ -105,6 +108,10 @@ class InboxStage:
                 _set_aside(path, notes)
             else:
                 path.unlink()
+
+    def _until_stopped(self, tracks: Iterator[Track]) -> Iterator[Track]:
+        """A file that is left in the middle stays, and is taken anew at the next start."""
+        return takewhile(lambda _: not self._desk.closing.is_set(), tracks)
 
 
 def _is_candidate(path: Path) -> bool:

@@ -52,6 +52,8 @@ class MapStage:
             await self._desk(self._store.record_mapped, items, births, self._clock())
             failed = sum(birth.state is State.FAILED for birth in births)
             log.info("mapped", leads=len(items), deliveries=len(births), failed=failed)
+            if failed:
+                _warn(items, births)
             if log.bind().is_enabled_for(logging.DEBUG):
                 _tell(items, births)
         for one in reopened:
@@ -85,6 +87,14 @@ class MapStage:
     def _view(self, item: ResolvedItem) -> Mapping[str, Json]:
         reply = self._source.reread(item.queue_id, item.reply)
         return {**reply.view, "context": item.context}
+
+
+def _warn(items: Sequence[ResolvedItem], births: Sequence[Birth]) -> None:
+    """A line for each delivery that could not be mapped."""
+    names = {item.id: item.queue_id for item in items}
+    for birth in births:
+        if birth.state is State.FAILED:
+            log.warning("not mapped", queue_id=names[birth.item_id], mapping=birth.mapping)
 
 
 def _tell(items: Sequence[ResolvedItem], births: Sequence[Birth]) -> None:

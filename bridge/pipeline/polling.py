@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from bridge.errors import CallError, Refused
+from bridge.errors import CallError, Denied, Refused
 from bridge.model import PollRecord, WaitingItem
 from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
@@ -88,7 +88,10 @@ class PollStage:
         try:
             reply = await self._source.poll(item.queue_id)
         except CallError as error:
-            self._gate.failed(error)
+            if isinstance(error, Denied):
+                await self._gate.denied(error, self._source.ping)
+            else:
+                self._gate.failed(error)
             log.info("poll failed", queue_id=item.queue_id, reason=str(error))
             answers = await self._answers_after(item, error)
             return self._polling.after_error(item, error, self._clock(), self._rng.random(), answers=answers)

@@ -10,7 +10,7 @@ from itertools import count
 
 import structlog
 
-from bridge.errors import CallError, LostAnswer, ServerFault
+from bridge.errors import CallError, Denied, LostAnswer, ServerFault
 from bridge.model import HOSTS, Call, Delivery, Move, Stage, State
 from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
@@ -68,11 +68,17 @@ class PushStage:
             return not self._gate.closed
         if not await self._gate.permit():
             return False
+        if self._gate.health.one_at_a_time and not trial:
+            # The host went down while this permit was waited for.
+            self._gate.give_back()
+            return True
         call_id = f"{self._run}-{next(self._count)}"
         with self._gate.given_back_on_error():
             batch = await self._claim(call_id)
         if not batch:
             self._gate.give_back()
+            # What is due waits for others in flight: there is nothing to try the host by but the ping.
+            self._gate.well() if trial else None
             return False
         self.crew.tick()
         await self._push(call_id, batch, trial=trial)
@@ -80,6 +86,9 @@ class PushStage:
 
     async def _answers(self) -> bool:
         return await self._gate.answers(self._ping)
+
+    async def _still_answers(self) -> bool:
+        return await self._gate.still_answers(self._ping)
 
     async def _ping(self) -> None:
         await self._sink.ping(self._batching.mode)
@@ -105,18 +114,28 @@ class PushStage:
         try:
             outcomes = await self._sink.push(batch[0].lane, batch)
         except CallError as error:
-            wait = self._gate.failed(error)
             log.warning("push failed", leads=len(batch), kind=type(error).__name__, reason=str(error))
-            answers = trial or await self._answers_after(error)
+            wait, answers = await self._judged(error, trial=trial)
             return self._moves_after(batch, error, wait, answers=answers), type(error).__name__.lower()
         self._gate.answered()
         moves = self._delivering.after_push(batch, outcomes, self._clock(), self._rng.random())
         return list(moves), "answered"
 
+    async def _judged(self, error: CallError, *, trial: bool) -> tuple[float, bool]:
+        """In how many seconds calls may go on, and whether the host is well but for this call.
+
+        Of a trial that is known: it came after a ping that was answered.
+        """
+        about_one = trial and not (isinstance(error, Denied) and error.wrong_region)
+        if isinstance(error, Denied) and not trial:
+            return 0.0, await self._gate.denied(error, self._ping)
+        wait = self._gate.failed(error, keys_work=about_one)
+        return wait, about_one or await self._answers_after(error)
+
     async def _answers_after(self, error: CallError) -> bool:
         """Whether the host is well but for the call that failed. One that is known to be down is not asked."""
         without_verdict = isinstance(error, LostAnswer | ServerFault)
-        return without_verdict and not self._gate.health.one_at_a_time and await self._answers()
+        return without_verdict and not self._gate.health.one_at_a_time and await self._still_answers()
 
     def _moves_after(
         self, batch: Sequence[Delivery], error: CallError, wait: float, *, answers: bool

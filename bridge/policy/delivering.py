@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bridge.errors import CallError, LostAnswer, Refused, ServerFault, Throttled
+from bridge.errors import CallError, Denied, LostAnswer, Refused, ServerFault, Throttled
 from bridge.model import Delivery, Kind, Lane, Move, Outcome, State
 from bridge.policy.backoff import Backoff
 from bridge.policy.values import same
@@ -42,13 +42,15 @@ class Delivering:
         Throttled, denied or never sent: no attempt is used up; due again at `resume_at` where it was throttled, else at
         once, for the host's health is what holds it back. Refused: the batch is split until the lead that was refused
         stands alone. No verdict: what may not be repeated is in doubt; of the rest no attempt is used up while the host
-        does not answer other questions either. Where it `answers` them the batch may be at fault: it is split, and a
-        lead that stands alone uses up an attempt.
+        does not answer other questions either. Where it `answers` them the batch may be at fault, also where only it is
+        denied: it is split, and a lead that stands alone uses up an attempt.
         """
         if isinstance(error, Refused):
             return _split(batch, str(error), now) if len(batch) > 1 else _failed(batch, str(error), now)
         if isinstance(error, LostAnswer | ServerFault):
             return self._without_verdict(batch, str(error), now, jitter, answers=answers)
+        if isinstance(error, Denied) and answers:
+            return self._at_fault(batch, str(error), now, jitter, maybe=False)
         due_at = resume_at if isinstance(error, Throttled) else now
         return (Move(d, State.PENDING, due_at, str(error)) for d in batch)
 
@@ -132,9 +134,14 @@ class Delivering:
             return (self._unanswered(delivery, reason, now, jitter) for delivery in batch)
         if not answers:
             return (Move(delivery, State.PENDING, now, reason, maybe=True) for delivery in batch)
+        return self._at_fault(batch, reason, now, jitter, maybe=True)
+
+    def _at_fault(
+        self, batch: Sequence[Delivery], reason: str, now: float, jitter: float, *, maybe: bool
+    ) -> Iterator[Move]:
         if len(batch) > 1:
-            return _split(batch, reason, now, maybe=True)
-        return iter([self._again(batch[0], reason, now, jitter)])
+            return _split(batch, reason, now, maybe=maybe)
+        return iter([replace(self._again(batch[0], reason, now, jitter), maybe=maybe)])
 
     def _unanswered(self, delivery: Delivery, reason: str, now: float, jitter: float) -> Move:
         due_at = now + self.confirm.interval(0, jitter)

@@ -31,6 +31,9 @@ class Health:
     reason: str = ""
     since: float = 0.0
     reached: bool = False
+    keys_work: bool = True
+    """Whether the last question that changes nothing was answered, and not denied."""
+
     probes: int = 0
     _failures: int = 0
     _closed_until: float = 0.0
@@ -46,24 +49,31 @@ class Health:
 
     def answered(self, now: float) -> bool:
         """The side gave an answer that was none of the failures below. Returns whether the state changed."""
-        self.reached = True
+        self.reached = self.keys_work = True
         self._failures = self.probes = 0
         self._closed_until = 0.0
         return self._become(SideState.UP, "", now)
 
     def pinged(self) -> None:
         """The side answered a question that changes nothing: it is there, whatever becomes of other calls."""
-        self.reached = True
+        self.reached = self.keys_work = True
 
-    def failed(self, error: CallError, now: float, jitter: float) -> bool:
-        """A whole call failed. Returns whether the state changed."""
+    def failed(self, error: CallError, now: float, jitter: float, *, keys_work: bool = False) -> bool:
+        """A whole call failed. Returns whether the state changed.
+
+        A denied call counts like any other that fails where the `keys_work` for another question: it may be about
+        one lead.
+        """
         if isinstance(error, Denied):
-            self.reached = True
+            self.reached, self.keys_work = True, keys_work
+            self._failures += 1
+            if keys_work and self._failures < SOME and not self.one_at_a_time:
+                return False
             return self._close(SideState.DENIED, str(error), now, jitter)
         if isinstance(error, Unreachable | LostAnswer | ServerFault):
             self._failures += 1
             if self._failures >= SOME or self.one_at_a_time:
-                return self._close(SideState.DOWN, str(error), now, jitter)
+                return self._close(SideState.DOWN, _own_words(error), now, jitter)
             return False
         return self.answered(now)
 
@@ -82,3 +92,8 @@ class Health:
             self.state, self.since = state, now
         self.reason = reason
         return changed
+
+
+def _own_words(error: CallError) -> str:
+    """What is said of a host is kept and shown for long: of a fault without the other side's words, which may name people."""
+    return str(error).partition(": ")[0] if isinstance(error, ServerFault) else str(error)

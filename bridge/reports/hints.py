@@ -7,7 +7,10 @@ from typing import Final
 
 BY_STATE: Final = {
     "expired": "LeadByte gave no final result in time: look the lead up there, then poll it again.",
-    "in_doubt": "The answer was lost and the call may have worked: look at the lead in LeadSquared, then say which it was.",
+    "in_doubt": (
+        "The answer was lost and the call may have worked. The bridge reads the lead back by itself for half a day; "
+        "look at it in LeadSquared and say which it was only if you cannot wait."
+    ),
 }
 FAMILIES: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), hint)
@@ -50,12 +53,13 @@ FAMILIES: Final = tuple(
         ),
         (
             r"MXInvalidInput|invalid|exceeds|too long|not allowed",
-            "LeadSquared refuses one of the values: correct it in LeadByte or in the mapping, then retry.",
+            "LeadSquared refuses one of the values: correct the mapping and retry, or LeadByte's data and retry with --refetch.",
         ),
     )
 )
 MAPPING: Final = (
-    "The mapping could not make values of this lead: mend the mapping or the lead's data, then retry."
+    "The mapping could not make values of this lead: mend the mapping and retry, or mend the data in LeadByte and "
+    "retry with --refetch."
 )
 OTHER: Final = "Look at one of these leads with `bridge show QUEUE_ID`, mend the cause, then retry."
 

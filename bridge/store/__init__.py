@@ -38,12 +38,16 @@ class SqliteStore(Items, Births, Deliveries, Life, People, Audit, Privacy, Reten
         self._database.conn.close()
 
 
-def open_store(state_dir: Path, account: str = "default") -> SqliteStore:
-    """Open `state_dir`'s database, creating or upgrading it.
+def open_store(state_dir: Path, account: str = "default", *, create: bool = True) -> SqliteStore:
+    """Open `state_dir`'s database, creating (unless told not to) or upgrading it.
 
     Raises StoreError where it cannot be used, Busy where another program locks it.
     """
     path = state_dir / FILE
+    if not (create or path.exists()):
+        raise StoreError(
+            f"{path.absolute()}: there is no such database; set BRIDGE_STATE_DIR, or restore a backup"
+        )
     database = connect(path)
     with translated(path):
         migrate(database, path)

@@ -27,10 +27,13 @@ UPDATE queue_item SET leased = 1, due_at = :until WHERE id IN (
 ) RETURNING id, queue_id, polls, deadline_at
 """
 POLLED = ("id", "state", "due_at", "reason", "status", "processed", "reply")
+# A final reply is only replaced by another: a lead fetched anew may be one that LeadByte has forgotten.
+TOLD = "polled.reply IS NOT NULL AND (polled.state = 'resolved' OR queue_item.resolved_at IS NULL)"
 RECORD = f"""
 UPDATE queue_item SET state = polled.state, due_at = polled.due_at, reason = polled.reason, polls = polls + 1,
     leased = 0, updated_at = ?, status = coalesce(polled.status, queue_item.status),
-    processed = coalesce(polled.processed, queue_item.processed), reply = coalesce(polled.reply, queue_item.reply),
+    processed = CASE WHEN {TOLD} THEN coalesce(polled.processed, queue_item.processed) ELSE queue_item.processed END,
+    reply = CASE WHEN {TOLD} THEN polled.reply ELSE queue_item.reply END,
     resolved_at = CASE WHEN polled.state = 'resolved' THEN ? ELSE resolved_at END
 FROM {rows_named(*POLLED)} AS polled WHERE queue_item.id = polled.id AND queue_item.state = 'waiting'
 """

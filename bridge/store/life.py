@@ -35,8 +35,14 @@ STORED_BY_A_CLOCK_THAT_WAS_AHEAD = (
     """,
 )
 CLOCK_SET_BACK = (
-    "UPDATE queue_item SET due_at = due_at - ?, deadline_at = deadline_at - ? WHERE state = 'waiting'",
-    "UPDATE delivery SET due_at = due_at - ?, sent_at = sent_at - ? WHERE state IN ('pending', 'submitted', 'in_doubt')",
+    """
+    UPDATE queue_item SET due_at = due_at - :by, deadline_at = deadline_at - :by, updated_at = updated_at - :by
+    WHERE state = 'waiting'
+    """,
+    """
+    UPDATE delivery SET due_at = due_at - :by, sent_at = sent_at - :by, updated_at = updated_at - :by
+    WHERE state IN ('pending', 'sending', 'submitted', 'in_doubt')
+    """,
 )
 CALLS = """
 SELECT answered_at FROM (SELECT * FROM attempt ORDER BY id DESC LIMIT 20000)
@@ -92,7 +98,7 @@ class Life(Base):
     def clock_set_back(self, seconds: float) -> None:
         with self._writing() as connection:
             for statement in CLOCK_SET_BACK:
-                connection.execute(statement, (seconds, seconds))
+                connection.execute(statement, {"by": seconds})
 
     def calls_since(self, host: str, since: float) -> Sequence[float]:
         return [row["answered_at"] for row in self._all(CALLS, (host, since))]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bridge.errors import Held
@@ -31,24 +32,50 @@ def state_lock(state_dir: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def holder(state_dir: Path) -> int | None:
+    """The pid of the process of the bridge that runs for this state directory; None for no such process.
+
+    Looks without taking the lock away from a process that starts at this moment.
+    """
+    try:
+        descriptor = os.open(state_dir / FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        told = _told(descriptor)
+        return int(told) if told.isdecimal() else 0
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def is_held(state_dir: Path) -> bool:
     """Whether some process of the bridge runs for this state directory."""
-    try:
-        with state_lock(state_dir):
-            return False
-    except Held:
-        return True
+    return holder(state_dir) is not None
+
+
+def _told(descriptor: int) -> str:
+    return os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+
+
+def _locked(descriptor: int) -> bool:
+    """Whether the lock could be had; who only looks whether it is held lets go of it at once."""
+    for pause in (0.0, 0.05, 0.2):
+        time.sleep(pause)
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False
 
 
 def _take(descriptor: int, state_dir: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+    if not _locked(descriptor):
         raise Held(
-            f"{state_dir}: the bridge already runs for this state directory (pid {holder}); "
+            f"{state_dir}: the bridge already runs for this state directory (pid {_told(descriptor) or 'unknown'}); "
             "stop it first, or leave it the work"
-        ) from None
+        )
     with translated(state_dir / FILE):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)

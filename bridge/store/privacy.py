@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from bridge.model import Stamp, identity
@@ -31,6 +32,8 @@ WHERE a.id > ? AND a.answered_at >= ? AND a.reason IS NOT NULL ORDER BY a.id LIM
 AGREED = """
 SELECT identity FROM agreed WHERE account = ? AND target = ? AND identity > ? AND updated_at >= ? ORDER BY identity LIMIT ?
 """
+TABLES: Final = {"queue_item": ITEMS, "delivery": DELIVERIES, "attempt": ATTEMPTS}
+BLANKED: Final = "the reason named a person who was forgotten"
 DROP_AGREED = "DELETE FROM agreed WHERE account = ? AND target = ? AND identity = ?"
 BEING_SENT = """
 SELECT DISTINCT item_id FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending'
@@ -54,13 +57,25 @@ class Privacy(Base):
     """The part of the store that requests of people use."""
 
     def theirs(self, person: Person, since: float = 0.0) -> Theirs:
-        items = {
-            row["item_id"] for sql in (ITEMS, DELIVERIES, ATTEMPTS) for row in self._of(person, sql, since)
-        }
-        return Theirs(self._queue_ids(sorted(items)), tuple(self._agreed_of(person, since)))
+        """A lead is theirs by its own data. The other side's words are on every lead of a call, whomever they name."""
+        items: set[int] = set()
+        named: list[tuple[int, str, int]] = []
+        for table, sql in TABLES.items():
+            for row in self._of(person, sql, since):
+                if _is_theirs(person, row):
+                    items.add(row["item_id"])
+                else:
+                    named.append((row["item_id"], table, row["id"]))
+        mentions: dict[str, list[int]] = {}
+        for item_id, table, id_ in named:
+            if item_id not in items:
+                mentions.setdefault(table, []).append(id_)
+        return Theirs(self._queue_ids(sorted(items)), tuple(self._agreed_of(person, since)), mentions)
 
     def counted(self, theirs: Theirs) -> Erased:
-        ids, counted = sorted(theirs.leads), Erased(len(theirs.leads), agreed=len(theirs.agreed))
+        mentions = sum(map(len, theirs.mentions.values()))
+        ids = sorted(theirs.leads)
+        counted = Erased(len(ids), agreed=len(theirs.agreed), mentions=mentions)
         for at in range(0, len(ids), PAGE):
             some = ids[at : at + PAGE]
             (deliveries, attempts) = self._all(COUNTED.format(ids=_marks(some)), (*some, *some))[0]
@@ -68,15 +83,16 @@ class Privacy(Base):
         return counted
 
     def erase(self, theirs: Theirs, now: float, *, running: bool) -> Erased:
-        erased = Erased()
+        """What other leads took over goes first: a run that is cut off still finds the leads it came from."""
         ids = sorted(theirs.leads)
+        gone = frozenset(ids) - (self._being_sent(ids) if running else set())
+        erased = Erased(taken_over=sum(self._give_up(id_, gone) for id_ in self._holders(gone)))
         for at in range(0, len(ids), GROUP):
             erased += self._erase(ids[at : at + GROUP], now, running=running)
         for at in range(0, len(theirs.agreed), GROUP):
             with self._writing() as connection:
                 erased += Erased(agreed=self._drop_agreed(connection, theirs.agreed[at : at + GROUP]))
-        gone = frozenset(theirs.leads) - erased.left.keys()
-        return erased + Erased(taken_over=sum(self._give_up(id_, gone) for id_ in self._holders(gone)))
+        return erased + Erased(mentions=self._blank(theirs.mentions))
 
     def empty_log(self) -> bool:
         """Bring the write-ahead log into the database and cut it to nothing; False where others use it just now."""
@@ -137,6 +153,22 @@ class Privacy(Base):
             leads = connection.execute(f"DELETE FROM queue_item WHERE id IN ({marks})", gone).rowcount
         return Erased(leads, deliveries, attempts, agreed, left=left)
 
+    def _being_sent(self, ids: Sequence[int]) -> set[int]:
+        pages = (ids[at : at + PAGE] for at in range(0, len(ids), PAGE))
+        return {
+            row[0] for some in pages for row in self._all(BEING_SENT.format(ids=_marks(some)), tuple(some))
+        }
+
+    def _blank(self, mentions: Mapping[str, Sequence[int]]) -> int:
+        blanked = 0
+        with self._writing() as connection, _attempts_open(connection):
+            for table, ids in mentions.items():
+                told = [(BLANKED, id_) for id_ in ids]
+                blanked += connection.executemany(
+                    f"UPDATE {table} SET reason = ? WHERE id = ?", told
+                ).rowcount
+        return blanked
+
     def _drop_agreed(self, connection: sqlite3.Connection, identities: Iterable[str]) -> int:
         told = [(self._account, TARGET, one) for one in identities]
         return connection.executemany(DROP_AGREED, told).rowcount if told else 0
@@ -166,6 +198,23 @@ class Privacy(Base):
                     "UPDATE delivery SET fields = ?, older = ? WHERE id = ?", (*kept, delivery_id)
                 )
             return len(names)
+
+
+@contextmanager
+def _attempts_open(connection: sqlite3.Connection) -> Iterator[None]:
+    """Attempts are only ever appended, but for this: within one transaction their guard is gone."""
+    (guard,) = connection.execute(
+        "SELECT sql FROM sqlite_master WHERE name = 'attempt_is_append_only'"
+    ).fetchone()
+    connection.execute("DROP TRIGGER attempt_is_append_only")
+    yield
+    connection.execute(guard)
+
+
+def _is_theirs(person: Person, row: Row) -> bool:
+    """Whether the lead's own data speaks of them, and not only words about it."""
+    texts = [row[name] for name in row.keys() if name != "reason" and isinstance(row[name], str)]  # noqa: SIM118
+    return person.is_id(row["queue_id"] if "queue_id" in row.keys() else "") or any(map(person.is_in, texts))  # noqa: SIM118
 
 
 def _speaks_of(person: Person, row: Row) -> bool:

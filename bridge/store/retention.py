@@ -10,7 +10,11 @@ from bridge.store.base import TARGET, Base
 PRUNED_ATTEMPTS: Final = "pruned:attempts"
 
 OLD_AGREED = "SELECT identity, updated_at FROM agreed WHERE account = ? AND target = ? AND identity > ? ORDER BY identity LIMIT ?"
-DROP_OLD = "DELETE FROM agreed WHERE account = ? AND target = ? AND identity = ? AND updated_at < ?"
+DROP_OLD = """
+DELETE FROM agreed WHERE account = ? AND target = ? AND identity = ? AND updated_at < ? AND NOT EXISTS (
+    SELECT 1 FROM delivery d
+    WHERE d.identity = agreed.identity AND d.state IN ('pending', 'failed', 'unprocessed'))
+"""
 DONE = """
 i.state = 'resolved' AND i.mapped = 1 AND i.updated_at < :before AND NOT EXISTS (
     SELECT 1 FROM delivery d WHERE d.item_id = i.id

@@ -435,6 +435,7 @@ class StoreContract:
         store.record(call("c2", 5000.0), doubted + back, 5000.0)
         store.track([Track("waiting")], 5000.0, 6000.0)
         store.clock_set_back(4900.0)
+        store.recover(100.0)
         [item] = store.claim_waiting(100.0, 10)
         assert (item.queue_id, item.deadline_at) == ("waiting", 1100.0)
         assert self.claim(store, "c3", 399.0) == []
@@ -545,6 +546,22 @@ class StoreContract:
         self.map(store, "new", mapped(Stage="Good"), 72.0)
         [delivery] = self.claim(store, "c2", 80.0)
         assert delivery.fields == {"EmailAddress": "a@example.com", "Stage": "Good", "City": "Leeds"}
+
+    def test_a_final_reply_is_only_replaced_by_another(self, store: Store) -> None:
+        self.bear(store, "q1", mapped())
+        self.finish(store, State.SYNCED)
+        again = {"refetch": True, "force": False, "deadline_at": 999.0}
+        assert store.resync(Selection(states=["synced"]), 70.0, **again) == 1
+        for verdict, state, kept in (
+            (Verdict.PENDING, ItemState.WAITING, "Approved"),
+            (Verdict.FINAL, ItemState.RESOLVED, "Rejected"),
+        ):
+            [item] = store.claim_waiting(70.0, 1)
+            said = QueueReply(verdict, "Rejected", None, {}, '{"status": "Rejected"}')
+            store.record_polls([PollRecord(item.id, state, 70.0, None, said)], 70.0)
+            lead = store.lead("q1")
+            assert lead
+            assert lead["reply"] == f'{{"status": "{kept}"}}'
 
     def test_a_reopened_lead_that_still_cannot_be_mapped_fails_again(self, store: Store) -> None:
         self.bear(store, "q1", None, state=State.FAILED, reason="no phone")

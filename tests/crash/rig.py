@@ -122,8 +122,8 @@ class Rigged(App):
     death = Death()
 
     @contextmanager
-    def store(self) -> Iterator[Any]:
-        with super().store() as store:
+    def store(self, *, create: bool = True) -> Iterator[Any]:
+        with super().store(create=create) as store:
             store._database.conn.set_trace_callback(self.death.commits)
             yield Watched("store", store, self.death)
 

@@ -43,7 +43,8 @@ MAPPINGS = {
 version: 1
 leadsquared: {mode: bulk, search_by: EmailAddress}
 when: "lead.kind == 'bulk'"
-fields: {EmailAddress: lead.email, LastName: lead.name, mx_Score: lead.score, mx_Rogue: lead.rogue, mx_Poison: lead.poison}
+fields: {EmailAddress: lead.email, LastName: lead.name, mx_Score: lead.score, mx_Rogue: lead.rogue, mx_Poison: lead.poison,
+  mx_Forbidden: lead.forbidden}
 """,
     "quiet.yaml": """
 version: 1
@@ -192,6 +193,8 @@ class LeadSquared:
         self._apply_due()
         if any("mx_Poison" in one.fields for one in batch):
             raise ServerFault("HTML instead of JSON")
+        if any("mx_Forbidden" in one.fields for one in batch):
+            raise Denied("HTTP 403")
         if any("mx_Rogue" in one.fields for one in batch):
             raise Refused("no such attribute: mx_Rogue")
         if lane.mode == "async":
@@ -253,6 +256,7 @@ class Box:
         self.rng = random.Random(seed)  # noqa: S311 - likewise
         self.elapsed = self.offset = 0.0
         self._loop: VirtualLoop | None = None
+        self._later: list[tuple[float, Callable[[], None]]] = []
         self.leadbyte = LeadByte(self.rng)
         self.crm = LeadSquared(self.rng, self.steady)
         self.settings = Settings(
@@ -286,6 +290,10 @@ class Box:
         """What LeadByte says of this queueId from now on."""
         reply = {"queueId": queue_id, "status": "Approved", "processed": processed, "lead": lead}
         self.leadbyte.replies[queue_id] = json.dumps(reply)
+
+    def at(self, seconds: float, what: Callable[[], None]) -> None:
+        """Something that happens so long after the next run has begun."""
+        self._later.append((seconds, what))
 
     def run(
         self,
@@ -326,6 +334,8 @@ class Box:
             self.offset += jump
 
         loop.call_later(seconds / 2, set_the_clock)
+        while self._later:
+            loop.call_later(*self._later.pop())
         loop.call_later(seconds, loop.stop if dies else service.stop.set)
         work = loop.create_task(service.run(drain=drain))
         work.add_done_callback(lambda _: loop.stop())

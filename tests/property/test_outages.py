@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import structlog
 
+from bridge.mapping import load
 from bridge.model import Track
-from tests.property.box import Box, Weather
+from bridge.ports import Selection
+from tests.property.box import MAPPINGS, START, Box, Weather
 
 HOUR, DAY = 3600.0, 86_400.0
 
@@ -132,6 +134,67 @@ def test_a_side_that_is_well_again_is_seen_to_be_without_a_lead_to_try_it_by(box
     box.leadbyte.weather = box.crm.weather = Weather()
     box.run(90.0)
     assert health(box, side) == "up"
+
+
+@pytest.mark.parametrize("kind", ["loud", "bulk"])
+@pytest.mark.parametrize("trouble", ["lost_before", "denied"])
+def test_no_lead_goes_to_a_host_that_went_down_while_its_turn_was_waited_for(
+    box: Box, kind: str, trouble: str
+) -> None:
+    lead_in(box, *(f"n{n}" for n in range(600 if kind == "loud" else 4000)), kind=kind)
+    box.at(20.0, lambda: setattr(box.crm, "weather", Weather({trouble: 1.0})))
+    box.run(HOUR)
+    after = [at for at in box.crm.pushes if at > START + 20.0]
+    assert len(after) <= 8, "those in flight at once, and one try after each of the first pings"
+    box.crm.weather = Weather()
+    box.run(HOUR, drain=True)
+    assert set(counts(box)) <= {"synced", "in_doubt", "failed"}
+
+
+def test_a_lead_that_alone_is_denied_does_not_hold_up_the_others(box: Box) -> None:
+    lead_in(box, "bad", forbidden="x")
+    lead_in(box, *(f"n{n}" for n in range(500)))
+    box.run(2 * HOUR, drain=True)
+    assert counts(box) == {"synced": 500, "failed": 1}
+    with box.store() as store:
+        (failure,) = store.failures()
+    assert (failure.queue_id, failure.reason) == ("bad", "gave up after 8 attempts: HTTP 403")
+
+
+def test_a_host_whose_leads_all_wait_for_others_is_not_pinged_for_ever(box: Box) -> None:
+    names = [f"{turn}{n}" for turn in ("first", "then") for n in range(4)]
+    for turn, day in (("first", "01"), ("then", "02")):
+        for n in range(4):
+            box.lead(f"{turn}{n}", f"2026-01-{day}T00:00:00Z", kind="loud", email=f"p{n}", name=turn)
+            box.crm.people[f"p{n}"] = {}
+    with box.store() as store:
+        store.track([Track(name) for name in names[:4]], box.clock(), box.clock() + DAY)
+    box.crm.weather = Weather({"lost_before": 1.0})
+    box.run(30.0)
+    with box.store() as store:
+        store.track([Track(name) for name in names[4:]], box.clock(), box.clock() + DAY)
+    box.run(30.0)
+    box.crm.weather = Weather()
+    box.crm.pings = 0
+    box.run(600.0)
+    assert box.crm.pings <= 100, "a few, and the looks at what is in doubt"
+
+
+def test_values_that_an_older_failure_may_yet_overwrite_are_not_pruned(box: Box) -> None:
+    box.crm.people["a"] = {}
+    box.lead("old", "2026-01-01T00:00:00Z", kind="bulk", email="a", name="OLD", rogue="x")
+    box.lead("new", "2026-01-02T00:00:00Z", kind="bulk", email="a", name="NEW")
+    for name in ("old", "new"):
+        with box.store() as store:
+            store.track([Track(name)], box.clock(), box.clock() + DAY)
+        box.run(60.0)
+    box.elapsed += 100 * DAY
+    box.run(300.0)
+    box.mappings = load({"bulk.yaml": MAPPINGS["bulk.yaml"].replace("mx_Rogue: lead.rogue, ", "")})
+    with box.store() as store:
+        store.resync(Selection(), box.clock(), refetch=False, force=False, deadline_at=box.clock() + DAY)
+    box.run(60.0)
+    assert box.crm.people["a"]["LastName"] == "NEW"
 
 
 def health(box: Box, side: str) -> str:

@@ -186,3 +186,16 @@ def test_a_service_at_work_is_accounted_for_at_every_moment(bridge: Bridge, simu
     assert [(day["tracked"], day["adds_up"]) for day in latest["account"]] == [(100, True)]
     page = (bridge.state / "reports" / "latest.html").read_text()
     assert "100 tracked, 100 accounted for: it adds up" in page
+
+
+@pytest.mark.parametrize(
+    "command", [("audit",), ("backup", "copy.db"), ("forget", "--lead-id", "123456", "--yes")]
+)
+def test_a_state_directory_without_a_database_is_told_and_none_is_made(
+    bridge: Bridge, command: tuple[str, ...]
+) -> None:
+    result = bridge(*command)
+    assert (result.code, len(result.errors)) == (1, 1)
+    assert "there is no" in result.errors[0]
+    assert "database" in result.errors[0]
+    assert not (bridge.state / "bridge.db").exists()

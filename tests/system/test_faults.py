@@ -41,7 +41,7 @@ VALUE = {"bulk": "LastName", "automations": "FirstName"}
 DONE = {"synced", "skipped", "superseded"}
 REPORTED = {"failed", "unprocessed", "in_doubt", "expired"}
 SOAK = bool(os.environ.get("BRIDGE_SOAK"))
-LEADS = 600 if SOAK else 60
+LEADS = 60
 PACE, RATE = 30.0, 0.4
 CELLS = (
     [(f"{kind}-{place}", kind, (place,)) for kind in sorted(KINDS) for place in PLACES]

@@ -113,7 +113,7 @@ def test_outcomes_belong_to_the_batch_in_its_order() -> None:
 @pytest.mark.parametrize("error", NOTHING_HAPPENED)
 @pytest.mark.parametrize("attempts", [0, 7, 100])
 def test_where_nothing_happened_no_attempt_is_used_up(error: CallError, lane: Lane, attempts: int) -> None:
-    move = failed(delivery(lane=lane, attempts=attempts), error)
+    move = failed(delivery(lane=lane, attempts=attempts), error, answers=False)
     due_at = RESUME if isinstance(error, Throttled) else NOW
     assert (move.to, move.due_at, move.attempt, move.maybe) == (State.PENDING, due_at, False, False)
     assert (move.reason, move.lane) == (str(error), None)
@@ -131,6 +131,20 @@ def test_no_attempt_is_used_up_while_the_host_answers_nothing_else_either(
     for move in moves:
         assert (move.to, move.due_at, move.attempt, move.lane) == (State.PENDING, NOW, False, None)
         assert move.maybe, "it may have been applied all the same"
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_a_lead_that_alone_is_denied_fails_alone(lane: Lane) -> None:
+    error = Denied("the key is wrong")
+    batch = [delivery(id_, lane) for id_ in range(5)]
+    halves = [*POLICY.after_error(batch, error, NOW, 0.0, RESUME, answers=True)]
+    assert {(move.to, move.attempt, move.maybe) for move in halves} == {(State.PENDING, False, False)}
+    assert len({str(move.lane) for move in halves}) == 2
+    alone_ = [failed(delivery(lane=lane, attempts=used), error) for used in (0, 7)]
+    assert [(move.to, move.attempt, move.maybe) for move in alone_] == [
+        (State.PENDING, True, False),
+        (State.FAILED, True, False),
+    ]
 
 
 @pytest.mark.parametrize("error", NO_VERDICT)
@@ -314,7 +328,7 @@ def test_every_move_is_one_that_the_table_allows(
         assert move.due_at >= NOW
     if not one.lane.repeatable:
         again = [move for move in [*answered, *lost, *filter(None, settled)] if move.to is State.PENDING]
-        assert all(move in lost and error in NOTHING_HAPPENED for move in again)
+        assert all(move in lost and error in NOTHING_HAPPENED for move in again), "nothing can have fired"
     assert POLICY.next_look(one, NOW, jitter) > NOW
 
 
