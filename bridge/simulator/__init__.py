@@ -1,11 +1,15 @@
 """LeadByte and LeadSquared on loopback, written from their API pages and from nothing else of this project."""
 
 from bridge.simulator.faults import KINDS, Faults
+from bridge.simulator.journal import Operation
+from bridge.simulator.leads import add_approved, add_quarantined, add_rejected
 from bridge.simulator.limits import Limits
 from bridge.simulator.populate import Mix, populate
 from bridge.simulator.queue import Profile
+from bridge.simulator.rules import Refusal, Rules
 from bridge.simulator.serve import Servers, serve
-from bridge.simulator.world import BulkOptions, World, Write
+from bridge.simulator.world import World
+from bridge.simulator.writes import BulkOptions, Write
 
 __all__ = [
     "KINDS",
@@ -13,10 +17,16 @@ __all__ = [
     "Faults",
     "Limits",
     "Mix",
+    "Operation",
     "Profile",
+    "Refusal",
+    "Rules",
     "Servers",
     "World",
     "Write",
+    "add_approved",
+    "add_quarantined",
+    "add_rejected",
     "populate",
     "serve",
 ]

@@ -27,6 +27,7 @@ control API; CONTROL is the address "control" of that line (.../_sim); it takes 
   GET  CONTROL/queue-ids       every queueId, as JSON lines for `bridge enqueue --from -`
   GET  CONTROL/leads           what LeadSquared holds
   GET  CONTROL/stats           calls, refusals, updates
+  GET  CONTROL/operations      what was done to LeadByte's leads: updates, releases, financials
   POST CONTROL/create-unknown  create the leads that LeadSquared does not know
   POST CONTROL/faults          make calls fail: {"rates": {"leadsquared": {"error_500": 0.1}},
                                "fail_next": [{"kind": "throttle", "times": 2, "at": "leadbyte"}]};

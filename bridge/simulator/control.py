@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any, Final
 
 from bridge.simulator.host import Endpoint, Routes
@@ -28,6 +29,13 @@ def _queue_ids(world: World, _call: Call) -> Reply:
     """Every queueId as JSON lines, ready for `bridge enqueue --from -`."""
     lines = "".join(f'{{"queueId":{json.dumps(queue_id)}}}\n' for queue_id in world.queue)
     return Reply(lines.encode(), content_type="application/x-ndjson")
+
+
+def _operations(world: World, _call: Call) -> Reply:
+    """What was done to LeadByte's leads, in order; sums of money as text, exactly as they were sent."""
+    shown = [asdict(operation) for operation in world.operations]
+    body = json.dumps({"repeated": world.repeated, "operations": shown}, ensure_ascii=False, default=str)
+    return Reply(body.encode())
 
 
 def _create_unknown(world: World, _call: Call) -> Reply:
@@ -58,6 +66,7 @@ CONTROL: Final[Routes] = {
     ("GET", "/_sim/stats"): Endpoint("stats", _open, _stats),
     ("GET", "/_sim/leads"): Endpoint("leads", _open, _leads),
     ("GET", "/_sim/queue-ids"): Endpoint("queue-ids", _open, _queue_ids),
+    ("GET", "/_sim/operations"): Endpoint("operations", _open, _operations),
     ("POST", "/_sim/create-unknown"): Endpoint("create-unknown", _open, _create_unknown),
     ("POST", "/_sim/faults"): Endpoint("faults", _open, _faults),
 }

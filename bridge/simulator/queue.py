@@ -18,12 +18,18 @@ _IDS: Final = ("leadId", "rejectionId", "quarantineId")
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How LeadByte answers a poll. Only the queued reply and the `records` one are published; the rest is seen or likely.
+    """How LeadByte answers. Of polls only the queued reply and the `records` one are published; the rest is seen or likely.
 
     `info`: as a list of texts, an object of them, or always []. `naming`: `usual` (deliveries, campaign, …), or all
     sections singular objects, or all plural lists. `key_in`: where the key is taken from. `unknown_id`: an id LeadByte
     does not know is answered by an error with HTTP 200 or 404, by the status word "Not Found", or as still queued
     (for measurements with more ids than are worth keeping).
+
+    Of the write operations the pages print successes only. `unknown_fields`: an update that names a field LeadByte does
+    not have sets the others and is warned of, or that lead fails. `lacking`: an update that releases or rejects by a key
+    without "Quarantine > Process" is refused as a whole, or that lead fails. `release_results`: the page's spelling, or
+    the right one. `not_held`: a release of a lead that is not quarantined is an error, or is told of in `details`.
+    `financials`: one lead that is not approved refuses them all, or the others are booked all the same.
     """
 
     envelope: Literal["records", "results", "bare"] = "records"
@@ -37,12 +43,20 @@ class Profile:
     key_in: Literal["query", "header"] = "query"
     key_header: str = "X_KEY"
     unknown_id: Literal["error", "404", "word", "queued"] = "error"
+    unknown_fields: Literal["warning", "error"] = "warning"
+    lacking: Literal["call", "entry"] = "call"
+    release_results: Literal["quaratineReleaseResults", "quarantineReleaseResults"] = (
+        "quaratineReleaseResults"
+    )
+    not_held: Literal["error", "details"] = "error"
+    financials: Literal["whole", "partial"] = "whole"
 
 
 @dataclass(slots=True)
 class QueueLead:
     """One submitted lead. Queued until `ready_at` and for `queued_polls` more polls, then quarantined until
-    `quarantined_until`, then `reply`: status, processed, response, and the sections by their usual names."""
+    `quarantined_until` under `quarantine_id`, then `reply`: status, processed, response, and the sections by their usual
+    names. Queued as well while it is `in_process` again (reprocessed, released or rejected)."""
 
     queue_id: str
     reply: Mapping[str, Json]
@@ -51,18 +65,31 @@ class QueueLead:
     quarantined_until: float = 0.0
     profile: Profile | None = None
     polls: int = 0
+    quarantine_id: int = 0
+    in_process: bool = False
 
     def poll(self, now: float) -> Mapping[str, Json] | None:
         """What the queue says now; None while queued. Counts the poll."""
+        shown = self.peek(now)
         self.polls += 1
-        if now < self.ready_at or self.polls <= self.queued_polls:
+        return shown
+
+    def peek(self, now: float) -> Mapping[str, Json] | None:
+        """What a poll would be told now."""
+        if self.in_process or now < self.ready_at or self.polls < self.queued_polls:
             return None
         if now < self.quarantined_until:
             return self._held()
         return self.reply
 
     def _held(self) -> Mapping[str, Json]:
-        response = {"code": 1, "response": "Quarantined", "info": [], "leadId": None, "quarantineId": 8419715}
+        response = {
+            "code": 1,
+            "response": "Quarantined",
+            "info": [],
+            "leadId": None,
+            "quarantineId": self.quarantine_id,
+        }
         kept = {name: self.reply[name] for name in ("processed", "lead") if name in self.reply}
         return {**kept, "status": "Quarantined", "response": response}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bridge.model import Json
@@ -40,12 +40,12 @@ class Call:
     body: bytes = b""
     tail: str = ""
 
-    def json(self, refusal: Reply) -> Json:
+    def json(self, refusal: Reply, parse_float: Callable[[str], Json] = float) -> Json:
         """The decoded body. Raises BadCallError with `refusal` where it is not JSON, or not sent as JSON."""
         if not self.headers.get("Content-Type", "").lower().startswith("application/json"):
             raise BadCallError(refusal)
         try:
-            return json.loads(self.body)
+            return json.loads(self.body, parse_float=parse_float)
         except ValueError:
             raise BadCallError(refusal) from None
 

@@ -7,16 +7,18 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, Literal
 
+from bridge.simulator.campaign import Campaign
 from bridge.simulator.crm import Crm, Refusal, unique_key, unknown_attributes
 from bridge.simulator.faults import Faults
+from bridge.simulator.journal import Operation
 from bridge.simulator.limits import Limiter, Limits
 from bridge.simulator.queue import Profile, QueueLead
 from bridge.simulator.schema import SCHEMA, Field
 from bridge.simulator.tasks import Tasks
+from bridge.simulator.writes import BulkOptions, Write
 
 HOSTS: Final = ("leadbyte", "leadsquared", "leadsquared_async")
 PERMISSIONS: Final = frozenset(
@@ -26,37 +28,10 @@ PRINTED: Final = Limits(calls=25, seconds=5.0)
 """What both LeadSquared pages print: "API calls exceeded the limit of 25 in 5 second(s)"."""
 
 
-@dataclass
-class BulkOptions:
-    """How UpdateV2 answers; may be changed while it runs.
-
-    `echo`: identifier values come back as sent, or in changing case and padding. `omit_next`: that many leads are
-    carried out and listed nowhere. `miscount_next`: that many replies count one success too many. Shares of all leads,
-    counted in `mishaps`: `omitted` ones are listed nowhere, carried out or not by turns; `failing` ones are refused.
-    """
-
-    echo: Literal["sent", "changed"] = "sent"
-    omit_next: int = 0
-    miscount_next: int = 0
-    omitted: float = 0.0
-    failing: float = 0.0
-    mishaps: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One accepted update of one lead: `order` from 1, `fields` as sent, `fired` where automations ran."""
-
-    order: int
-    at: float
-    via: Literal["bulk", "async"]
-    prospect: str
-    fields: Mapping[str, str]
-    fired: bool = False
-
-
 class World:
     """State and settings of both simulated accounts; every part may be read or changed while they are served.
+
+    `campaign`: what LeadByte's write operations go by and have done; `operations`, `repeated`: a record of them.
 
     `calls`: (host, endpoint, accepted|throttled|denied) → count. `arrivals`: host → epoch seconds of accepted calls.
     `busiest`: host → most calls in progress at once. `writes`: every accepted update in order. `batch_sizes`: leads
@@ -79,6 +54,7 @@ class World:
         self.clock = clock
         self.profile = profile or Profile()
         self.queue: dict[str, QueueLead] = {}
+        self.campaign = Campaign(self.queue)
         self.people = 0
         self.crm = Crm(self.rng, schema)
         self.tasks = Tasks(self.rng)
@@ -144,7 +120,7 @@ class World:
         now = self.clock()
         queue_id = str(reply.get("queueId") or self.new_queue_id(now))
         ready_at = now + ready_after
-        self.queue[queue_id] = QueueLead(
+        lead = self.queue[queue_id] = QueueLead(
             queue_id,
             {name: value for name, value in reply.items() if name != "queueId"},
             ready_at,
@@ -152,6 +128,7 @@ class World:
             ready_at + quarantined_for if quarantined_for else 0.0,
             profile,
         )
+        self.campaign.enter(lead)
         return queue_id
 
     def new_queue_id(self, now: float) -> str:
@@ -197,7 +174,8 @@ class World:
             self._inside[host] -= 1
 
     def settle(self, now: float) -> None:
-        """Apply the async updates whose time has come."""
+        """Apply the async updates whose time has come, and judge the LeadByte leads that were queued again."""
+        self.campaign.settle(now)
         for task in self.tasks.due(now):
             if task.refusal:
                 continue
@@ -233,6 +211,16 @@ class World:
         self.doubled += len(keys) - len(set(keys))
 
     # looking back
+    @property
+    def operations(self) -> list[Operation]:
+        """What LeadByte was told to do to its leads and did, in order."""
+        return self.campaign.journal.operations
+
+    @property
+    def repeated(self) -> int:
+        """How often a trigger, reprocess, release or reject came again for one lead with the same values."""
+        return self.campaign.journal.repeated
+
     def summary(self) -> dict[str, dict[str, int]]:
         """What the CRM now holds: how many leads in all, and by value of the fields that the bridge fills ("": empty)."""
         self.settle(self.clock())
@@ -251,6 +239,8 @@ class World:
             "faults": faults,
             "queued": len(self.queue),
             "writes": len(self.writes),
+            "operations": dict(self.campaign.journal.counts()),
+            "repeated": self.repeated,
             "doubled": self.doubled,
             "overlaps": self.tasks.overlaps,
             "strays": dict(self.strays),

@@ -1,0 +1,147 @@
+"""What an answer of LeadByte says of single leads: records, release results and words, in whatever shape. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, TypeAlias
+
+from bridge.exchange import folded, one_line, text_of
+from bridge.leadbyte.verdict import WHO
+from bridge.model import Json, Kind, Outcome
+
+MOST_LINES: Final = 20
+"""How many warnings, errors or release results are kept of one lead."""
+
+_RESULT: Final = re.compile(
+    r"(?:quarantine id '?([a-z0-9_-]+)'? )?(queued for (?:processing|rejection))\.?", re.IGNORECASE
+)
+_WORD: Final = re.compile(r"[A-Za-z0-9_-]+")
+_TRUTH: Final[Mapping[str, bool]] = {"true": True, "1": True, "false": False, "0": False}
+
+Key: TypeAlias = tuple[str, str]
+Record: TypeAlias = Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one entry. `outcome`: SYNCED, REJECTED, or UNLISTED where the answer leaves it open.
+
+    The rest are LeadByte's words, a line each. `release`: what it says of a release or rejection of this lead.
+    """
+
+    outcome: Outcome
+    message: str = ""
+    warnings: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    release: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that an answer says of one entry.
+
+    `said`: success of all its records, or None where that is unclear. `queued`: what its release results say it was
+    queued for, "" among them for other words.
+    """
+
+    said: bool | None
+    queued: frozenset[str]
+    message: str
+    warnings: tuple[str, ...]
+    errors: tuple[str, ...]
+    release: tuple[str, ...]
+
+    def result(self, kind: Kind, reason: str = "") -> Result:
+        """This as a Result; LeadByte's words follow `reason`, which is ours."""
+        told = one_line("; ".join(dict.fromkeys(filter(None, (self.message, *self.errors, *self.release)))))
+        words = ": ".join(filter(None, (reason, told))) or f"{WHO} gave no reason"
+        outcome = Outcome(kind, "" if kind is Kind.SYNCED else words)
+        return Result(outcome, self.message, self.warnings, self.errors, self.release)
+
+
+def gathered(records: Sequence[Record], release: Sequence[str] = (), lead: str = "", needed: int = 1) -> Told:
+    """All that these records and release results say of a lead, which is done only by at least `needed` records."""
+    said = {success(record) for record in records}
+    clear = len(said) == 1 and (said == {False} or len(records) >= needed)
+    return Told(
+        said.pop() if clear else None,
+        frozenset(_queued(text, lead) for text in release),
+        one_line("; ".join(_inside(records, "message"))),
+        tuple(_inside(records, "warnings")),
+        tuple(_inside(records, "errors")),
+        tuple(release[:MOST_LINES]),
+    )
+
+
+def _queued(text: str, lead: str) -> str:
+    match = _RESULT.fullmatch(text)
+    return match[2].lower() if match and match[1] in {None, lead} else ""
+
+
+def success(record: Record) -> bool | None:
+    """What a record says of itself; None for a word that is neither."""
+    value = record.get("success")
+    return value if isinstance(value, bool) else _TRUTH.get((text_of(value) or "").lower())
+
+
+def by_key(value: Json) -> Mapping[Key, Sequence[Record]]:
+    """The records of `leads` by the member that names the lead, in lower case, and its id as text ("" without one)."""
+    found: dict[Key, list[Record]] = {}
+    for record in objects(value):
+        quarantined = text_of(record.get("quarantineid"))
+        key = ("quarantineid", quarantined) if quarantined else ("id", text_of(record.get("id")) or "")
+        found.setdefault(key, []).append(record)
+    return found
+
+
+def objects(value: Json) -> Sequence[Record]:
+    """The objects of a list, or the one that stands in its place; their names in lower case."""
+    return [folded(one) for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
+
+
+def by_id(value: Json) -> Mapping[str, Sequence[str]]:
+    """Texts by the ids they are about: the members of an object by their names, other texts by each word in them."""
+    found: dict[str, list[str]] = {}
+    for names, text in _about(value):
+        for name in dict.fromkeys(names):
+            found.setdefault(name, []).append(text)
+    return found
+
+
+def _about(value: Json) -> Iterator[tuple[Sequence[str], str]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from (((name.strip(),), line) for line in islice(_lines(inner), MOST_LINES))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _about(inner)
+    else:
+        yield from ((_WORD.findall(line), line) for line in _lines(value))
+
+
+def _inside(records: Iterable[Record], name: str) -> Iterator[str]:
+    return islice((line for record in records for line in _lines(record.get(name))), MOST_LINES)
+
+
+def _lines(value: Json) -> Iterator[str]:
+    """All texts in a value, one line each, after the names they stand under; nothing for 0, false, null and what is empty."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from (one_line(f"{name}: {line}") for line in _lines(inner))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _lines(inner)
+    elif value and (line := one_line("true" if value is True else text_of(value) or "")):
+        yield line
+
+
+def mismatch(found: Mapping[Key, Sequence[Record]], sent: Mapping[Key, int]) -> str | None:
+    """How the records differ from the entries that were sent, for the log; None where each has its own."""
+    strange = sum(len(records) for key, records in found.items() if key not in sent)
+    doubled = sum(len(records) > sent[key] for key, records in found.items() if key in sent)
+    missing = sum(key not in found for key in sent)
+    counts = {"of other leads": strange, "more than once": doubled, "not at all": missing}
+    return "; ".join(f"{count} named {how}" for how, count in counts.items() if count) or None
