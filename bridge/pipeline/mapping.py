@@ -90,11 +90,9 @@ class MapStage:
 
 
 def _warn(items: Sequence[ResolvedItem], births: Sequence[Birth]) -> None:
-    """A line for each delivery that could not be mapped."""
-    names = {item.id: item.queue_id for item in items}
-    for birth in births:
-        if birth.state is State.FAILED:
-            log.warning("not mapped", queue_id=names[birth.item_id], mapping=birth.mapping)
+    """One line that names the leads that could not be mapped."""
+    failed = {birth.item_id for birth in births if birth.state is State.FAILED}
+    log.warning("not mapped", queue_ids=[item.queue_id for item in items if item.id in failed])
 
 
 def _tell(items: Sequence[ResolvedItem], births: Sequence[Birth]) -> None:

@@ -106,14 +106,16 @@ class Deliveries(Base):
 
     def record(self, call: Call, moves: Sequence[Move], now: float) -> None:
         with self._writing() as connection:
-            there = _there(connection, [move.delivery.id for move in moves])
-            moves = [move for move in moves if move.delivery.id in there]
-            if not moves:
-                return
             rows = [_moved(call, move) for move in moves]
             sql = RECORD.format(rows=marks(len(rows), len(MOVED)))
-            if connection.execute(sql, (now, *chain.from_iterable(rows))).rowcount != len(moves):
+            moved = connection.execute(sql, (now, *chain.from_iterable(rows))).rowcount
+            if moved != len(moves):
+                there = _there(connection, [move.delivery.id for move in moves])
+                moves = [move for move in moves if move.delivery.id in there]
+            if moved != len(moves):
                 raise Conflict("a delivery is no longer in the state that it was read in")
+            if not moves:
+                return
             self._attempts(connection, call, [(m.delivery.id, m.to, m.reason) for m in moves])
             self._agree(connection, [m.delivery for m in moves if m.to is State.SYNCED], now)
             lost = [(m.delivery, _lost(m)) for m in moves]
