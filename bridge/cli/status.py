@@ -14,7 +14,7 @@ from bridge.model import HOSTS, Json
 from bridge.ports import Status
 from bridge.reports import account_lines, account_values, mask, mask_reason
 from bridge.settings import Settings
-from bridge.store.lock import holder, is_held
+from bridge.store.lock import holder
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
@@ -22,8 +22,9 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
     app = open_app()
     with app.store() as store:
         now = store.status()
+    pid = holder(app.settings.state_dir)
     found = {
-        "service": {"running": is_held(app.settings.state_dir), "pid": holder(app.settings.state_dir)},
+        "service": {"running": pid is not None, "pid": pid},
         **as_values(now, app.clock(), limits(app.settings)),
     }
     if as_json:

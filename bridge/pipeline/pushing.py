@@ -77,8 +77,9 @@ class PushStage:
             batch = await self._claim(call_id)
         if not batch:
             self._gate.give_back()
-            # What is due waits for others in flight: there is nothing to try the host by but the ping.
-            self._gate.well() if trial else None
+            if trial:
+                # What is due waits for others in flight: there is nothing to try the host by but the ping.
+                self._gate.well()
             return False
         self.crew.tick()
         await self._push(call_id, batch, trial=trial)

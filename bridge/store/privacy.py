@@ -213,13 +213,13 @@ def _attempts_open(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _is_theirs(person: Person, row: Row) -> bool:
     """Whether the lead's own data speaks of them, and not only words about it."""
-    texts = [row[name] for name in row.keys() if name != "reason" and isinstance(row[name], str)]  # noqa: SIM118
-    return person.is_id(row["queue_id"] if "queue_id" in row.keys() else "") or any(map(person.is_in, texts))  # noqa: SIM118
+    return _speaks_of(person, row, but="reason")
 
 
-def _speaks_of(person: Person, row: Row) -> bool:
-    texts = [row[name] for name in row.keys() if isinstance(row[name], str)]  # noqa: SIM118 - a Row iterates over values
-    return person.is_id(row["queue_id"] if "queue_id" in row.keys() else "") or any(map(person.is_in, texts))  # noqa: SIM118
+def _speaks_of(person: Person, row: Row, but: str = "") -> bool:
+    texts = {name: row[name] for name in row.keys() if isinstance(row[name], str)}  # noqa: SIM118 - a Row iterates over values
+    told = (text for name, text in texts.items() if name != but)
+    return person.is_id(texts.get("queue_id", "")) or any(map(person.is_in, told))
 
 
 def _names(row: Row) -> set[str]:
