@@ -71,7 +71,7 @@ def decode(text: str, who: str, status: int = 200) -> Json:
     if len(text) > MOST_VALUES and sum(map(text.count, "[{,")) > MOST_VALUES:
         raise ServerFault(f"{who} answered HTTP {status} with more than {MOST_VALUES} JSON values")
     try:
-        value = _DECODER.decode(text if text.isascii() else _SURROGATE.sub("?", text))
+        value = _DECODER.decode(_without_halves(text))
         if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
             raise RecursionError
         # Half of a surrogate pair can be escaped in JSON, but neither stored nor sent on as UTF-8.
@@ -82,6 +82,15 @@ def decode(text: str, who: str, status: int = 200) -> Json:
     except ValueError:
         raise ServerFault(f"{who} answered HTTP {status} with {_nature(text)}") from None
     return value
+
+
+def _without_halves(text: str) -> str:
+    """With `?` for each half of a surrogate pair. To encode is the quickest way to see that there is none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATE.sub("?", text)
+    return text
 
 
 def _no_number(word: str) -> Json:

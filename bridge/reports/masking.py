@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final
 
 from bridge.masking import FOUND, HOLE, PEOPLE, mask, masked_person, quoted
 
 __all__ = ["HOLE", "common", "mask", "mask_identifier", "mask_reason"]
+
+REMEMBERED: Final = 1024
+"""Most leads fail for one of a few reasons."""
 
 NAMELESS: Final = frozenset({"id", "host"})
 
@@ -25,11 +29,21 @@ def mask_identifier(identifier: str) -> str:
 
 def mask_reason(reason: str, identifier: str | None, values: Iterable[str] = ()) -> str:
     """A reason without people: the lead's identifier and `values`, wherever it quotes them, and who else looks like one."""
-    return mask(_without(reason, identifier, values, mask_identifier))
+    return _masked(reason, identifier, tuple(values))
 
 
 def common(reason: str, identifier: str | None, values: Iterable[str] = ()) -> str:
     """What a reason has in common with those of other leads: `…` for everything that names a lead or a moment."""
+    return _common(reason, identifier, tuple(values))
+
+
+@lru_cache(REMEMBERED)
+def _masked(reason: str, identifier: str | None, values: tuple[str, ...]) -> str:
+    return mask(_without(reason, identifier, values, mask_identifier))
+
+
+@lru_cache(REMEMBERED)
+def _common(reason: str, identifier: str | None, values: tuple[str, ...]) -> str:
     return FOUND.sub(HOLE, _without(reason, identifier, values, lambda _: HOLE))
 
 
