@@ -6,18 +6,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from bridge.leadsquared import FieldInfo
-from bridge.mapping import MappingFile
+from bridge.mapping import AnyMapping, FeedbackFile, MappingFile
 
 IDS = frozenset({"prospectid"})
 
 
-def against_metadata(mapping: MappingFile, fields: Sequence[FieldInfo]) -> Iterator[str]:
+def against_metadata(mapping: AnyMapping, fields: Sequence[FieldInfo]) -> Iterator[str]:
     """A line `FILE:LINE: …` for each thing in this mapping that LeadSquared would refuse.
 
     Schema names it does not have (with the nearest one it has), locked fields, fixed texts that are too long or that
-    the picklist does not offer, and cuts longer than the field.
+    the picklist does not offer, and cuts longer than the field. Of a feedback file: columns it does not have.
     """
     known = {field.schema_name: field for field in fields}
+    if isinstance(mapping, FeedbackFile):
+        yield from _columns(mapping, known)
+    else:
+        yield from _forward(mapping, known)
+
+
+def _columns(mapping: FeedbackFile, known: Mapping[str, FieldInfo]) -> Iterator[str]:
+    for name, line in dict.fromkeys(mapping.named):
+        if name.casefold() not in IDS and name not in known:
+            yield f"{mapping.file}:{line}: {name}: LeadSquared has no such field{_nearest(name, known)}"
+
+
+def _forward(mapping: MappingFile, known: Mapping[str, FieldInfo]) -> Iterator[str]:
     for name, line in mapping.field_lines.items():
         if name.casefold() not in IDS:
             yield from (f"{mapping.file}:{line}: {problem}" for problem in _field(name, known, mapping))

@@ -14,7 +14,7 @@ import structlog
 
 from bridge import reports
 from bridge.errors import MappingError, StoreError
-from bridge.mapping import MappingFile, load
+from bridge.mapping import AnyMapping, load
 
 log = structlog.get_logger()
 
@@ -25,9 +25,9 @@ class MappingDirectory:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._seen: object = None
-        self._good: Sequence[MappingFile] = ()
+        self._good: Sequence[AnyMapping] = ()
 
-    def read(self) -> Sequence[MappingFile]:
+    def read(self) -> Sequence[AnyMapping]:
         """All of them, checked. Raises MappingError with all problems of all files."""
         try:
             self._seen = self._signature()
@@ -40,7 +40,7 @@ class MappingDirectory:
         self._good = load(texts)
         return self._good
 
-    def current(self) -> Sequence[MappingFile]:
+    def current(self) -> Sequence[AnyMapping]:
         """As the files are now. Where they have become wrong, that is logged once and the last good ones stay."""
         try:
             if self._signature() != self._seen:

@@ -90,8 +90,20 @@ class Verdict(StrEnum):
     """A word the table does not hold: polled again until the deadline, never taken for an answer."""
 
 
-HOSTS: Final[Mapping[str, str]] = MappingProxyType({"bulk": "leadsquared", "async": "leadsquared-async"})
+LEADBYTE: Final = "leadbyte"
+LEADSQUARED: Final = "leadsquared"
+"""The two sides, as sources of items and targets of deliveries. The first is also the mode of lanes to LeadByte."""
+
+BY_HAND: Final = "hand"
+"""The source of an item that a person made by a command."""
+
+HOSTS: Final[Mapping[str, str]] = MappingProxyType(
+    {"bulk": "leadsquared", "async": "leadsquared-async", LEADBYTE: "leadbyte"}
+)
 """Which host a lane's mode calls: each has a window of calls of its own."""
+
+NOT_REPEATABLE: Final = ("automations", "once")
+"""Options of lanes whose calls may not be repeated after a lost answer."""
 
 
 class Stage(StrEnum):
@@ -115,12 +127,18 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class WaitingItem:
-    """A claimed queueId that is to be polled. Times in epoch seconds; `polls` answered or failed so far."""
+    """A claimed queueId that is to be polled. Times in epoch seconds; `polls` answered or failed so far.
+
+    `settles_at`: until then a reply that says no more than `said` (status, processed) is not final: LeadByte was told to
+    process the lead anew. None: it was not.
+    """
 
     id: int
     queue_id: str
     polls: int
     deadline_at: float
+    settles_at: float | None = None
+    said: tuple[str | None, str | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +169,10 @@ class PollRecord:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedItem:
-    """A resolved queueId that is to be mapped. `reply` is the raw text; `context` what came with the id.
+    """What is to be mapped: a resolved queueId, or (`source` leadsquared) a changed lead by its ProspectID.
 
-    `generation` counts the times it was fetched anew; `force`: send even if unchanged.
+    `reply` is the raw text, or the lead's columns as JSON; `context` what came with the id. `generation` counts the times
+    it was fetched anew; `force`: send even if unchanged.
     """
 
     id: int
@@ -163,6 +182,20 @@ class ResolvedItem:
     context: Mapping[str, Json]
     generation: int
     force: bool = False
+    source: str = LEADBYTE
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a LeadSquared lead looked after a change. `modified_at`: by LeadSquared's clock, in epoch seconds.
+
+    `values`: the columns asked for, "" where empty. `known_as`: the identities under which deliveries reach this lead.
+    """
+
+    prospect_id: str
+    modified_at: float
+    values: Mapping[str, str] = field(repr=False)
+    known_as: Sequence[str] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -175,10 +208,12 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Deliveries of one lane may share a call to LeadSquared.
+    """Deliveries of one lane may share a call.
 
     `mode` bulk: `search_by` is the SearchByKey ("" = by ProspectId) and `option` is `unprocessed` or `failed`
     (PushNonExistentLeadsToUnProcessedList). `mode` async: `option` is `silent` or `automations` (postUpdatedLead).
+    `mode` leadbyte: `search_by` is the kind of operation (`lead`, `quarantine`, `process`, `financials`), `option` is `set`
+    or `once` (reprocess, trigger, release, reject).
     `part` keeps apart what must not travel with the rest: halves of a refused batch, or one lead alone.
     """
 
@@ -189,8 +224,27 @@ class Lane:
 
     @property
     def repeatable(self) -> bool:
-        """Whether a lost answer may be followed by the same call. An update that fires automations may not."""
-        return self.option != "automations"
+        """Whether a lost answer may be followed by the same call."""
+        return self.option not in NOT_REPEATABLE
+
+    @property
+    def target(self) -> str:
+        """The side that the lane goes to: `leadsquared` or `leadbyte`."""
+        return LEADBYTE if self.mode == LEADBYTE else LEADSQUARED
+
+    @property
+    def kind(self) -> str:
+        """Of the operation that a lane to LeadByte carries; "" for other lanes."""
+        return self.search_by if self.mode == LEADBYTE else ""
+
+    @property
+    def alone(self) -> bool:
+        """Whether a call takes one delivery only, whatever the size of a batch is."""
+        return self.mode == LEADBYTE and self.search_by in {"process", "financials"}
+
+    def key(self, keys: Sequence[str]) -> str:
+        """The field by which the lead of a delivery with these keys is found."""
+        return self.search_by if self.search_by and self.mode != LEADBYTE else keys[0]
 
     def __str__(self) -> str:
         return "|".join((self.mode, self.search_by, self.option, self.part))
@@ -203,7 +257,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What one mapping made of one lead: the values for LeadSquared, text throughout.
+    """What one mapping made of one lead: the values for the other side, text throughout.
 
     `keys`: the names of the search keys that this lead has, in the order they are to be tried (never empty).
     """
@@ -246,13 +300,13 @@ class Delivery:
 
     @property
     def lookup(self) -> str:
-        """The value that LeadSquared is asked to find the lead by."""
+        """The value that the lead is found by on the other side."""
         return self.fields[self.key]
 
     @property
     def key(self) -> str:
-        """The field that holds `lookup`: the lane's search key, or the lead's own id."""
-        return self.lane.search_by or self.keys[0]
+        """The field that holds `lookup`."""
+        return self.lane.key(self.keys)
 
     @property
     def next_key(self) -> str | None:
@@ -280,13 +334,14 @@ class Outcome:
     SYNCED applied · SUBMITTED accepted under `request_id`, to be confirmed · UNKNOWN_LEAD not known by this key, listed
     as `listed` (State.UNPROCESSED or State.FAILED) · REJECTED refused for good · UNLISTED the answer does not name it ·
     QUEUED (confirm) not applied yet · FORGOTTEN (confirm) the RequestID is not known any more.
-    `reason`: LeadSquared's own words.
+    `reason`: the other side's own words. `note`: what it said besides of a lead that is SYNCED, such as warnings.
     """
 
     kind: Kind
     reason: str = ""
     request_id: str | None = None
     listed: State = State.FAILED
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bridge.errors import Denied, Unreachable
+from bridge.pipeline.changes import ChangeStage
 from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.gate import Gate
-from bridge.pipeline.inbox import InboxStage
 from bridge.policy.health import SideState
 from bridge.ports import Store
 
@@ -43,16 +43,20 @@ class Stage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """All that a running bridge consists of."""
+    """All that a running bridge consists of.
+
+    `finished`: whether a drain need not wait for what the store does not show. `changes`: where somebody may tell of one.
+    """
 
     store: Store
     desk: Desk
     stages: Sequence[Stage]
-    inbox: InboxStage
+    finished: Callable[[], bool]
     gates: Sequence[Gate]
     report: Callable[[], Awaitable[None]]
     clock: Callable[[], float]
     steady: Callable[[], float]
+    changes: ChangeStage | None = None
 
 
 @dataclass(slots=True)
@@ -119,7 +123,7 @@ class Service:
 
     async def _dry(self) -> bool:
         machine = self.machine
-        return await machine.desk(machine.store.idle) and machine.inbox.empty()
+        return await machine.desk(machine.store.idle) and machine.finished()
 
     def _look_for_trouble(self, *, hopeless: bool) -> None:
         for stage in self.machine.stages:

@@ -13,7 +13,7 @@ from bridge.app import App
 from bridge.checking import against_metadata
 from bridge.cli.base import open_app, put, put_json, say
 from bridge.errors import CallError, MappingError, StoreError
-from bridge.mapping import MappingFile, run_tests
+from bridge.mapping import AnyMapping, MappingFile, forward_of, run_tests
 
 Answer = TypeVar("Answer")
 
@@ -46,7 +46,7 @@ def check(
     """
     app, found = open_app(), Findings()
     mappings = _files(app, found)
-    needed = any(mapping.mode == "async" for mapping in mappings)
+    needed = any(mapping.mode == "async" for mapping in forward_of(mappings))
     found.wrong(SET_UP, *app.settings.missing(leadbyte=True, leadsquared=True, async_needed=needed))
     _state(app, found)
     if not offline and not app.settings.missing(leadbyte=True, leadsquared=True, async_needed=needed):
@@ -56,7 +56,7 @@ def check(
         raise typer.Exit(found.worst)
 
 
-def _files(app: App, found: Findings) -> Sequence[MappingFile]:
+def _files(app: App, found: Findings) -> Sequence[AnyMapping]:
     try:
         mappings = app.mappings()
     except MappingError as error:
@@ -66,8 +66,14 @@ def _files(app: App, found: Findings) -> Sequence[MappingFile]:
         failed = list(run_tests(mapping))
         found.wrong(SET_UP, *failed)
         if not failed:
-            found.fine.append(f"{mapping.file}: {len(mapping.rules)} fields, {len(mapping.tests)} tests pass")
+            found.fine.append(f"{mapping.file}: {_size(mapping)}, {len(mapping.tests)} tests pass")
     return mappings
+
+
+def _size(mapping: AnyMapping) -> str:
+    if isinstance(mapping, MappingFile):
+        return f"{len(mapping.rules)} fields"
+    return f"feedback by {len(mapping.columns)} columns{', dry run' if mapping.dry_run else ''}"
 
 
 def _state(app: App, found: Findings) -> None:
@@ -78,7 +84,7 @@ def _state(app: App, found: Findings) -> None:
         found.wrong(CONNECTION, str(error))
 
 
-async def _connections(app: App, mappings: Sequence[MappingFile], needed: bool, found: Findings) -> None:
+async def _connections(app: App, mappings: Sequence[AnyMapping], needed: bool, found: Findings) -> None:
     async with app.source() as source, app.sink(async_needed=needed) as sink:
         await _asked("LeadByte, permission API queue", source.ping(), found)
         if await _asked("LeadSquared", sink.whoami(), found) is not None:

@@ -15,6 +15,8 @@ from bridge.cli import (
     failures,
     forgetting,
     intake,
+    leadbyte,
+    leadsquared,
     one_lead,
     previewing,
     resync,
@@ -66,3 +68,5 @@ cli.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )(simulating.simulate)
 cli.command("demo")(demo.demo)
+cli.add_typer(leadbyte.leadbyte)
+cli.add_typer(leadsquared.leadsquared)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from bridge.cli.base import at, open_app, put, put_json
 from bridge.errors import UsageError
-from bridge.model import Json, Stage
-from bridge.reports import one_line
+from bridge.model import BY_HAND, LEADBYTE, LEADSQUARED, Json, Lane, Stage
+from bridge.reports import one_line, operation_words
 
 PRUNED = "pruned, see BRIDGE_RETENTION__REPLIES_DAYS; `bridge resync --refetch` gets it anew"
+
+
+PRUNED_COLUMNS = "pruned, see BRIDGE_RETENTION__REPLIES_DAYS; the next change in LeadSquared brings them anew"
+NAMED = "QUEUE_ID|DELIVERY|PROSPECT_ID"
 
 
 class Word(StrEnum):
@@ -25,10 +29,15 @@ class Word(StrEnum):
 
 
 def show(
-    queue_id: Annotated[str, typer.Argument(help="The queueId.")],
+    queue_id: Annotated[
+        str, typer.Argument(metavar=NAMED, help="A queueId, the number of a delivery, or a ProspectID.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """All that is known of one lead: LeadByte's reply, the mapped fields, every attempt. Shows people as they are."""
+    """All that is known of one lead: LeadByte's reply or LeadSquared's columns, the mapped fields, every attempt.
+
+    Shows people as they are.
+    """
     with open_app().store() as store:
         lead = store.lead(queue_id)
     if lead is None:
@@ -40,7 +49,10 @@ def show(
 
 
 def resolve(
-    queue_id: Annotated[str, typer.Argument(help="The queueId of the lead in doubt.")],
+    queue_id: Annotated[
+        str,
+        typer.Argument(metavar=NAMED, help="A queueId, the number of a delivery in doubt, or a ProspectID."),
+    ],
     word: Annotated[Word, typer.Option("--as", help="Whether the other side carried it out.")],
 ) -> None:
     """Settle a delivery in doubt by a person's word. Look at the other side first; nothing is sent."""
@@ -48,22 +60,48 @@ def resolve(
     with app.store() as store:
         settled = store.resolve(queue_id, done=word is Word.DONE, now=app.clock())
     if not settled:
-        raise UsageError(f"{one_line(queue_id)}: nothing of this queueId is in doubt; see `bridge show`")
+        raise UsageError(f"{one_line(queue_id)}: nothing of this queueId is in doubt, nor is such a delivery or ProspectID; see `bridge show`")
     put(f"{settled} settled as {word}")
 
 
 def _lines(lead: Mapping[str, Json]) -> Iterator[str]:
+    yield from _ABOUT[lead["source"]](lead)
+    for delivery in lead["deliveries"]:
+        yield from _delivery(delivery)
+
+
+def _of_leadbyte(lead: Mapping[str, Json]) -> Iterator[str]:
     yield f"{lead['queue_id']}: {lead['state']}, LeadByte's status {lead['status'] or '-'}, polled {lead['polls']} times"
     yield f"  tracked {at(lead['tracked_at'])}, resolved {at(lead['resolved_at'])}"
     if lead["reason"]:
         yield f"  reason: {lead['reason']}"
     if lead["context"]:
         yield f"  context: {json.dumps(lead['context'], ensure_ascii=False)}"
-    first, *rest = _indented(lead["reply"] or (PRUNED if lead["resolved_at"] else "-"))
-    yield f"  reply: {first}"
+    yield from _kept("reply", lead["reply"] or (PRUNED if lead["resolved_at"] else "-"))
+
+
+def _of_leadsquared(lead: Mapping[str, Json]) -> Iterator[str]:
+    yield f"{lead['queue_id']}: a lead of LeadSquared"
+    yield f"  first seen changed {at(lead['tracked_at'])}, looked at last {at(lead['resolved_at'])}"
+    yield from _kept("columns", lead["reply"] or PRUNED_COLUMNS)
+
+
+def _by_hand(lead: Mapping[str, Json]) -> Iterator[str]:
+    yield f"{lead['queue_id']}: asked for by hand {at(lead['tracked_at'])}"
+
+
+_ABOUT: Final[Mapping[str, Callable[[Mapping[str, Json]], Iterator[str]]]] = {
+    LEADBYTE: _of_leadbyte,
+    LEADSQUARED: _of_leadsquared,
+    BY_HAND: _by_hand,
+}
+"""What is told of a lead itself, by where it comes from."""
+
+
+def _kept(what: str, text: str) -> Iterator[str]:
+    first, *rest = _indented(text)
+    yield f"  {what}: {first}"
     yield from (f"  {line}" for line in rest)
-    for delivery in lead["deliveries"]:
-        yield from _delivery(delivery)
 
 
 def _indented(reply: str) -> list[str]:
@@ -78,7 +116,7 @@ def _indented(reply: str) -> list[str]:
 def _delivery(delivery: Mapping[str, Json]) -> Iterator[str]:
     calls = sum(attempt["stage"] != Stage.PERSON for attempt in delivery["attempts"])
     used = f"{calls} calls, {delivery['attempts_used']} attempts used up"
-    yield f"  {delivery['mapping']}: {delivery['state']} at stage {delivery['stage']}, {used}"
+    yield f"  {_what(delivery)}: {delivery['state']} at stage {delivery['stage']}, {used}"
     if delivery["reason"]:
         yield f"    reason: {delivery['reason']}"
     for name, value in delivery["fields"].items():
@@ -86,3 +124,12 @@ def _delivery(delivery: Mapping[str, Json]) -> Iterator[str]:
     for attempt in delivery["attempts"]:
         reason = f": {attempt['reason']}" if attempt["reason"] else ""
         yield f"    {at(attempt['answered_at'])} {attempt['stage']} {attempt['result']} → {attempt['state']}{reason}"
+
+
+def _what(delivery: Mapping[str, Json]) -> str:
+    """A delivery by its mapping; one to LeadByte also by its number and what it asks for."""
+    lane = Lane.parse(delivery["lane"]) if delivery["lane"] else None
+    if lane is None or lane.target != LEADBYTE:
+        return str(delivery["mapping"])
+    asked = operation_words(lane.search_by, delivery["fields"])
+    return f"{delivery['mapping']}, delivery {delivery['id']} to LeadByte ({asked})"

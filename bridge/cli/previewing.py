@@ -1,4 +1,4 @@
-"""`bridge map`: what a mapping would make of a reply."""
+"""`bridge map`: what a mapping would make of a lead."""
 
 from __future__ import annotations
 
@@ -10,29 +10,44 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from bridge.cli import previewing_feedback as feedback
 from bridge.cli.base import console, open_app, put, put_json
 from bridge.errors import CallError, Denied, Throttled, UsageError
 from bridge.leadbyte import read_queue, status_table
-from bridge.mapping import MappingFile
+from bridge.mapping import AnyMapping, FeedbackFile
 from bridge.model import Json, Mapped
 from bridge.reports import one_line
 
 
 def preview(
     mapping: Annotated[str, typer.Argument(help="A mapping file, or its name without ending.")],
-    reply: Annotated[Path, typer.Argument(help="LeadByte's reply to a queue poll, as JSON.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the mapped fields as JSON.")] = False,
+    reply: Annotated[
+        Path,
+        typer.Argument(help="LeadByte's reply to a queue poll, or for feedback a LeadSquared lead, as JSON."),
+    ],
+    learned: Annotated[
+        str | None,
+        typer.Option("--learned", help="For feedback: LeadByte's id, as learned on the way forward."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what is made of it as JSON.")] = False,
 ) -> None:
-    """Preview a mapping on a kept reply, sending nothing. Exits 1 where the lead cannot be mapped."""
+    """Preview a mapping on a lead in a file, sending nothing. Exits 1 where the lead cannot be mapped."""
     app = open_app()
     chosen = _chosen(app.mappings(), mapping)
-    view = _view(reply, app.settings.leadbyte.statuses)
+    if isinstance(chosen, FeedbackFile):
+        view = feedback.lead_view(_text(reply, "a LeadSquared lead"), str(reply))
+    else:
+        view = _view(reply, app.settings.leadbyte.statuses)
     if not as_json:
         _table(chosen, view)
-    _tell(chosen.apply(view), as_json=as_json)
+    if isinstance(chosen, FeedbackFile):
+        known = feedback.learned_of(chosen, learned)
+        feedback.tell(chosen, view, known, app.settings.leadbyte.url or "", as_json=as_json)
+    else:
+        _tell(chosen.apply(view), as_json=as_json)
 
 
-def _chosen(mappings: Sequence[MappingFile], wanted: str) -> MappingFile:
+def _chosen(mappings: Sequence[AnyMapping], wanted: str) -> AnyMapping:
     known = {one.name: one for one in mappings}
     name = Path(wanted).stem
     if name not in known:
@@ -40,12 +55,16 @@ def _chosen(mappings: Sequence[MappingFile], wanted: str) -> MappingFile:
     return known[name]
 
 
-def _view(reply: Path, statuses: Mapping[str, str]) -> dict[str, Json]:
+def _text(reply: Path, what: str) -> str:
     try:
-        text = reply.read_text(encoding="utf-8-sig")
+        return reply.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise UsageError(f"{reply}: {why}; give a file that holds LeadByte's reply as JSON") from None
+        raise UsageError(f"{reply}: {why}; give a file that holds {what} as JSON") from None
+
+
+def _view(reply: Path, statuses: Mapping[str, str]) -> dict[str, Json]:
+    text = _text(reply, "LeadByte's reply")
     try:
         json.loads(text)
         return {**read_queue(text, "", status_table(statuses)).view, "context": {}}
@@ -67,7 +86,7 @@ def _why(error: Exception) -> str:
     return "its JSON cannot be read"
 
 
-def _table(mapping: MappingFile, view: dict[str, Json]) -> None:
+def _table(mapping: AnyMapping, view: dict[str, Json]) -> None:
     table = Table("field", "from", "found", "sent", box=None, pad_edge=False)
     for trace in mapping.explain(view):
         sent = trace.note if trace.output is None else repr(trace.output)

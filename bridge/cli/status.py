@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Final
 
 import typer
 
 from bridge.cli.base import ago, at, open_app, put, put_json
-from bridge.model import HOSTS, Json
+from bridge.cli.hosts import host_line, host_values, limits
+from bridge.model import Json
 from bridge.ports import Status
 from bridge.reports import account_lines, account_values, mask, mask_reason
-from bridge.settings import Settings
 from bridge.store.lock import holder
+
+CHANGES: Final = "leadsquared:changes"
+METRICS: Final = "leadsquared-async:metrics"
+"""Checkpoints: up to which moment changed leads were read, and the async queue as it was last seen."""
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
@@ -30,18 +35,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
     if as_json:
         put_json(found)
     else:
-        put(*_lines(found), *account_lines(now.account))
-
-
-def limits(settings: Settings) -> dict[str, Json]:
-    """The limit of calls that is set for each host; None for none."""
-    source, sink = settings.leadbyte, settings.leadsquared
-    told = {"leadbyte": (source.rate_calls, source.rate_seconds)}
-    told |= dict.fromkeys(HOSTS.values(), (sink.rate_calls, sink.rate_seconds))
-    return {
-        name: {"calls": calls, "seconds": seconds} if calls else None
-        for name, (calls, seconds) in told.items()
-    }
+        put(*_lines(found, app.clock()), *account_lines(now.account))
 
 
 def as_values(status: Status, now: float, limits: Mapping[str, Json]) -> dict[str, Json]:
@@ -49,7 +43,6 @@ def as_values(status: Status, now: float, limits: Mapping[str, Json]) -> dict[st
 
     A host's `side` is what was last learned of it, None where nothing ever went wrong.
     """
-    hosts = {name: value for name, value in status.checkpoints.items() if name.startswith("host:")}
     return {
         "leads": dict(status.leads),
         "tracked": sum(status.leads.values()),
@@ -57,17 +50,14 @@ def as_values(status: Status, now: float, limits: Mapping[str, Json]) -> dict[st
             "oldest_waiting_seconds": _age(status.oldest_waiting_at, now),
             "oldest_pending_seconds": _age(status.oldest_pending_at, now),
         },
-        "hosts": {
-            name: {
-                "limit": limit,
-                "learned": None,
-                "side": None,
-                **json.loads(hosts.get(f"host:{name}", "{}")),
-            }
-            for name, limit in limits.items()
-        },
+        "hosts": host_values(limits, status.checkpoints),
+        "feedback": dict(status.feedback),
+        "changes": {"up_to": status.checkpoints.get(CHANGES)},
+        "async_queue": _async_queue(status.checkpoints),
         "unknown_words": _masked(status.unknown_words),
-        "checkpoints": {name: value for name, value in status.checkpoints.items() if name not in hosts},
+        "checkpoints": {
+            name: value for name, value in status.checkpoints.items() if not name.startswith("host:")
+        },
         "last_errors": [_last_error(error) for error in status.last_errors],
         "account": account_values(status.account),
     }
@@ -90,7 +80,7 @@ def _age(moment: float | None, now: float) -> float | None:
     return None if moment is None else round(now - moment, 1)
 
 
-def _lines(found: Mapping[str, Json]) -> Iterator[str]:
+def _lines(found: Mapping[str, Json], now: float) -> Iterator[str]:
     pid = found["service"]["pid"]
     yield "service: not running" if pid is None else f"service: running (pid {pid or 'unknown'})"
     yield "leads"
@@ -99,7 +89,8 @@ def _lines(found: Mapping[str, Json]) -> Iterator[str]:
     lag = found["lag"]
     yield f"oldest waiting {ago(lag['oldest_waiting_seconds'])}, oldest pending {ago(lag['oldest_pending_seconds'])}"
     for name, host in found["hosts"].items():
-        yield _host(name, host)
+        yield host_line(name, host)
+    yield from _feedback(found, now)
     for word, n in found["unknown_words"].items():
         yield f"unknown LeadByte status {word!r}: {n} leads; add it to BRIDGE_LEADBYTE__STATUSES"
     yield from _errors(found["last_errors"])
@@ -112,15 +103,34 @@ def _errors(last: Sequence[Mapping[str, Json]]) -> Iterator[str]:
         yield f"{at(error['at'])}  {error['queue_id']}  {error['stage']}: {error['reason']}{more}"
 
 
-def _host(name: str, host: Mapping[str, Json]) -> str:
-    said = [f"limit {_limit(host['limit'])}" if host["limit"] else "no limit set"]
-    if host["learned"]:
-        said.append(f"learned {_limit(host['learned'])}")
-    side = host["side"]
-    if side and side["reason"]:
-        said.append(f"{side['state']} since {at(side['since'])}: {side['reason']}")
-    return f"{name}: {', '.join(said)}"
+def _feedback(found: Mapping[str, Json], now: float) -> Iterator[str]:
+    """What goes back to LeadByte, as far as there is any."""
+    if found["feedback"]:
+        yield f"to LeadByte: {', '.join(f'{n} {state}' for state, n in found['feedback'].items() if n)}"
+    if up_to := found["changes"]["up_to"]:
+        yield f"changes in LeadSquared read up to {up_to} ({ago(now - epoch(up_to))} ago)"
+    if queue := found["async_queue"]:
+        seen = f" (seen {ago(now - epoch(queue['at']))} ago)" if queue.get("at") is not None else ""
+        yield f"LeadSquared's async queue: {async_words(queue)}{seen}"
 
 
-def _limit(limit: Mapping[str, Json]) -> str:
-    return f"{limit['calls']} calls in {limit['seconds']:g} s"
+def async_words(queue: Mapping[str, Json]) -> str:
+    """The async queue's metrics in words; `-` for what LeadSquared did not tell."""
+    pending, delay, rate = (
+        "-" if (value := queue.get(name)) is None else f"{value:g}"
+        for name in ("pending", "delay_seconds", "rate_per_minute")
+    )
+    return f"{pending} pending, delay {delay} s, {rate} a minute"
+
+
+def epoch(moment: Json) -> float:
+    """Epoch seconds of a moment that is kept as such, or in ISO 8601 (UTC where it names no zone)."""
+    if isinstance(moment, int | float):
+        return float(moment)
+    at = datetime.fromisoformat(moment)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def _async_queue(checkpoints: Mapping[str, str]) -> Json:
+    kept = checkpoints.get(METRICS)
+    return json.loads(kept) if kept else None

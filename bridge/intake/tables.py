@@ -38,7 +38,7 @@ OTHER_IDS: Final = frozenset(
 def delimiter_of(header: str) -> str | None:
     """The delimiter that makes this line a header with a queueId (or queueRef) column; None: it is no such header."""
     for delimiter in DELIMITERS:
-        if any(id_name(name) for name in _cells_or_none(header, delimiter)):
+        if any(id_name(name) for name in cells_or_none(header, delimiter)):
             return delimiter
     return None
 
@@ -47,7 +47,7 @@ def is_other_table(header: str) -> bool:
     """Whether this line begins a table that names no queueId column: several cells, or the heading of other ids."""
     if header.lstrip().startswith(("{", "[")):
         return False
-    several = any(len(_cells_or_none(header, delimiter)) > 1 for delimiter in DELIMITERS)
+    several = any(len(cells_or_none(header, delimiter)) > 1 for delimiter in DELIMITERS)
     return several or folded(header.strip().strip('"')) in OTHER_IDS
 
 
@@ -59,11 +59,11 @@ def from_csv(lines: Lines, delimiter: str) -> Iterator[Track | Bad]:
     if len(set(told)) < len(told):
         yield Bad(first.number, "the header names a column twice")
         return
-    for row in _rows(lines, delimiter):
+    for row in rows(lines, delimiter):
         yield row if isinstance(row, Bad) else _track(*row, names)
 
 
-def _cells_or_none(text: str, delimiter: str) -> list[str]:
+def cells_or_none(text: str, delimiter: str) -> list[str]:
     try:
         return _cells(text, delimiter)
     except csv.Error:
@@ -74,7 +74,7 @@ def _cells(text: str, delimiter: str) -> list[str]:
     return next(csv.reader([text], delimiter=delimiter, strict=True))
 
 
-def _rows(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str]] | Bad]:
+def rows(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str]] | Bad]:
     for line in lines:
         taken = [line]
         if line.problem:

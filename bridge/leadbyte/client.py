@@ -7,25 +7,18 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Final, Literal
 
-from bridge.errors import CallError
-from bridge.exchange import Request
-from bridge.http import Client, call, text_of_reply
+from bridge.exchange import Reply
+from bridge.http import Client
 from bridge.leadbyte import wire
+from bridge.leadbyte.host import LeadByteHost, judged_text
 from bridge.model import QueueReply, Verdict
 
 REMEMBERED: Final = 1024
 MOST_REMEMBERED: Final = 4096
 
-NOBODY: Final = "00000000-00000000-00000000-0000-00000000"
-"""A queueId that LeadByte does not know: any answer about it shows that the key may ask."""
 
-
-class LeadByteSource:
-    """`ports.Source` over HTTP. Keeps nothing but the open client.
-
-    `url`: scheme and host; with a path it is the whole base. `queue_key_in`: `query` as the page shows, or `header`
-    (then in `key_header`). `statuses`: a user's words over the defaults. `redact`: for error texts.
-    """
+class LeadByteSource(LeadByteHost):
+    """`ports.Source` over HTTP. `statuses`: a user's words over the defaults; the rest as LeadByteHost says."""
 
     def __init__(
         self,
@@ -39,39 +32,35 @@ class LeadByteSource:
         redact: Callable[[str], str] = str,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client: Final = client
-        self._base: Final = wire.base_url(url)
-        self._key: Final = key
-        self._header: Final = key_header if queue_key_in == "header" else ""
+        super().__init__(
+            client,
+            url=url,
+            key=key,
+            key_header=key_header,
+            queue_key_in=queue_key_in,
+            redact=redact,
+            clock=clock,
+        )
         self._statuses: Final = wire.status_table(statuses or {})
         # A reply is polled, kept, and soon after read again to be mapped.
-        self._read: Final = lru_cache(REMEMBERED)(partial(_read, self._statuses))
-        self._redact: Final = redact
-        self._clock: Final = clock
+        self._remembered: Final = lru_cache(REMEMBERED)(partial(_read, self._statuses))
 
     async def poll(self, queue_id: str) -> QueueReply:
         """Ask once; see `ports.Source`."""
-        reply = await call(self._client, self._request(queue_id), redact=self._redact)
-        try:
-            wire.classify(reply.status, reply.headers, reply.text, self._clock())
-            return self.reread(queue_id, text_of_reply(reply, wire.WHO))
-        except CallError as error:
-            # LeadByte may quote the key it was given.
-            error.args = (self._redact(str(error)),)
-            raise
+        return await self._ask(self._poll_request(queue_id), partial(self._read, queue_id))
 
     async def ping(self) -> None:
-        """Ask about a queueId that LeadByte cannot know; see `ports.Source`. That it says so is an answer."""
-        await self.poll(NOBODY)
-
-    def _request(self, queue_id: str) -> Request:
-        return wire.poll_request(self._base, queue_id, self._key, self._header)
+        """Ask about a queueId that LeadByte cannot know; see `ports.Source`."""
+        await self._ask_of_nobody()
 
     def reread(self, queue_id: str, raw: str) -> QueueReply:
         """What a kept reply says; see `ports.Source`. Reads by the status table of today."""
         if len(raw) > MOST_REMEMBERED:
             return wire.read_queue(raw, queue_id, self._statuses)
-        return self._read(raw, queue_id)
+        return self._remembered(raw, queue_id)
+
+    def _read(self, queue_id: str, reply: Reply, now: float) -> QueueReply:
+        return self.reread(queue_id, judged_text(reply, now))
 
 
 def _read(statuses: Mapping[str, Verdict], raw: str, queue_id: str) -> QueueReply:

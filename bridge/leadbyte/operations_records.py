@@ -27,7 +27,8 @@ Record: TypeAlias = Mapping[str, Json]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one entry. `outcome`: SYNCED, REJECTED, or UNLISTED where the answer leaves it open.
+    """What became of one entry. `outcome`: SYNCED (its `note` holds warnings and release results), REJECTED, or UNLISTED
+    where the answer leaves it open.
 
     The rest are LeadByte's words, a line each. `release`: what it says of a release or rejection of this lead.
     """
@@ -56,10 +57,22 @@ class Told:
 
     def result(self, kind: Kind, reason: str = "") -> Result:
         """This as a Result; LeadByte's words follow `reason`, which is ours."""
-        told = one_line("; ".join(dict.fromkeys(filter(None, (self.message, *self.errors, *self.release)))))
-        words = ": ".join(filter(None, (reason, told))) or f"{WHO} gave no reason"
-        outcome = Outcome(kind, "" if kind is Kind.SYNCED else words)
+        if kind is Kind.SYNCED:
+            outcome = Outcome(kind, note=joined(*self.warnings, *self.release))
+        else:
+            told = joined(self.message, *self.errors, *self.warnings, *self.release)
+            outcome = Outcome(kind, ": ".join(filter(None, (reason, told))) or f"{WHO} gave no reason")
         return Result(outcome, self.message, self.warnings, self.errors, self.release)
+
+    def refused(self, words: str) -> Result:
+        """A refusal in these words of LeadByte's as a Result; warnings and release results follow them."""
+        reason = joined(words, *self.warnings, *self.release)
+        return Result(Outcome(Kind.REJECTED, reason), words, self.warnings, release=self.release)
+
+
+def joined(*lines: str) -> str:
+    """All that these lines say, each once, on one line."""
+    return one_line("; ".join(dict.fromkeys(filter(None, lines))))
 
 
 def gathered(records: Sequence[Record], release: Sequence[str] = (), lead: str = "", needed: int = 1) -> Told:

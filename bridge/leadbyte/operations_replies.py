@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.exchange import Reply, folded, one_line
-from bridge.leadbyte.operations import Financials, QuarantineProcess, QuarantineUpdate, Update
+from bridge.exchange import Reply, folded
 from bridge.leadbyte.operations_records import (
     Key,
     Record,
@@ -29,15 +28,14 @@ from bridge.leadbyte.operations_records import (
 )
 from bridge.leadbyte.operations_verdict import is_success, judge, opened, refused_alone
 from bridge.leadbyte.verdict import WHO
-from bridge.model import Json, Kind, Outcome
+from bridge.model import Json, Kind
+from bridge.operation import Financials, QuarantineProcess, QuarantineUpdate, Update
 
 __all__ = ["Answer", "Result", "read_financials", "read_process", "read_updates"]
 
 _RELEASES: Final = ("quarantinereleaseresults", "quaratinereleaseresults")
 """The second spelling is LeadByte's."""
 _QUEUED: Final[Mapping[str, str]] = {"process": "queued for processing", "reject": "queued for rejection"}
-
-
 _UNNAMED: Final = f"{WHO}'s answer does not name this lead"
 
 
@@ -63,7 +61,7 @@ def read_updates(reply: Reply, now: float, batch: Sequence[Update]) -> Answer:
     if not sound:
         judged = judge(reply, body, now, [need for entry in batch for need in entry.needs])
         if all(one.said is None and not any(one.queued) for one in told):
-            return Answer([_refusal(refused_alone(judged, body, len(batch)))])
+            return Answer([told[0].refused(refused_alone(judged, body, len(batch)))])
     results = [
         _updated(entry, one, sound=sound) if entry.key in found else one.result(Kind.UNLISTED, _UNNAMED)
         for entry, one in zip(batch, told, strict=True)
@@ -76,7 +74,7 @@ def _each(
 ) -> Sequence[Told]:
     """What is said of each entry; beside one that is not named, what is said of all."""
     released = by_id([names.get(name) for name in _RELEASES])
-    general = [{"message": names.get("message")}]
+    general = [{name: names.get(name) for name in ("message", "warnings")}]
     return [
         gathered(found.get(one.key, general), _release(one, released), one.key[1], sent[one.key])
         for one in batch
@@ -119,7 +117,7 @@ def read_process(reply: Reply, now: float, entry: QuarantineProcess) -> Result:
     judged = judge(reply, body, now, entry.needs)
     if any(told.queued):
         return told.result(Kind.UNLISTED, f"{WHO} queued this lead in an answer that is no success")
-    return _refusal(refused_alone(judged, body, 1), told.release)
+    return told.refused(refused_alone(judged, body, 1))
 
 
 def _not_queued(action: str) -> str:
@@ -133,9 +131,9 @@ def read_financials(reply: Reply, now: float, entry: Financials) -> Result:
     refusal in LeadByte's own words is the result.
     """
     body = opened(reply)
-    if not is_success(reply, body):
-        return _refusal(refused_alone(judge(reply, body, now, entry.needs), body, 1))
     names = folded(body)
+    if not is_success(reply, body):
+        return gathered([names]).refused(refused_alone(judge(reply, body, now, entry.needs), body, 1))
     failed = [one for name in ("leads", "details") for one in _failed(names.get(name))]
     told = gathered([names, *failed])
     if told.errors or failed:
@@ -147,8 +145,3 @@ def _failed(value: Json) -> Sequence[Record]:
     """The records, by id or in a list, whose `success` is not true."""
     records = [*objects(value), *objects(list(value.values()) if isinstance(value, dict) else None)]
     return [one for one in records if "success" in one and not success(one)]
-
-
-def _refusal(words: str, release: Sequence[str] = ()) -> Result:
-    reason = one_line("; ".join((words, *release)))
-    return Result(Outcome(Kind.REJECTED, reason), words, release=tuple(release))

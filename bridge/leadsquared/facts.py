@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from bridge.errors import Refused, ServerFault
 from bridge.exchange import folded, text_of
+from bridge.leadsquared.leads import attributes, looked_up, named, text
 from bridge.leadsquared.verdict import WHO
 from bridge.model import Json
+
+_NO_FIELDS: Final = frozenset({"Total", "CanUpdate"})
+"""What lookups list beside a lead's fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ def read_metadata(body: Json) -> Sequence[FieldInfo]:
 
 
 def _field(one: Mapping[str, Json]) -> FieldInfo:
-    length = _number(one.get("maxlength"))
+    length = number(one.get("maxlength"))
     options = one.get("options")
     values = [text_of(folded(option).get("value")) for option in options] if isinstance(options, list) else []
     return FieldInfo(
@@ -61,22 +66,23 @@ def _yes(value: Json) -> bool:
     return value is True or (text_of(value) or "0").lower() not in {"0", "false"}
 
 
-def _number(value: Json) -> float | None:
+def number(value: Json) -> float | None:
+    """A finite number that may come as text; None for anything else."""
     try:
-        number = float(text_of(value) or "")
+        found = float(text_of(value) or "")
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    return found if math.isfinite(found) else None
 
 
 def read_metrics(body: Json) -> Metrics:
     """The async queue's metrics, their names in any case. Raises ServerFault where none of them is there."""
     told = folded(body)
-    pending = _number(told.get("pendingmessages"))
+    pending = number(told.get("pendingmessages"))
     metrics = Metrics(
         int(pending) if pending is not None else None,
-        _number(told.get("maxdelayinseconds")),
-        _number(told.get("processingrateperminute")),
+        number(told.get("maxdelayinseconds")),
+        number(told.get("processingrateperminute")),
     )
     if metrics == Metrics(None, None, None):
         raise ServerFault(f"{WHO} answered without the metrics of its async queue")
@@ -88,19 +94,18 @@ def read_lead(body: Json, fields: Sequence[str]) -> Mapping[str, str] | None:
 
     Raises Refused where several leads answer to the key, ServerFault for another shape.
     """
-    leads = folded(body).get("leads", []) if isinstance(body, dict) else body
-    if not isinstance(leads, list) or not all(isinstance(lead, dict) for lead in leads):
-        raise ServerFault(f"{WHO} answered with something else than a list of leads")
+    leads = looked_up(body)
     if len(leads) > 1:
         raise Refused(f"{WHO} holds {len(leads)} leads with this key: which one is meant cannot be told")
     if not leads:
         return None
-    values = folded(leads[0])
-    return {name: _text(values.get(name.lower())) for name in fields}
+    values = named(leads[0])
+    return {name: text(values.get(name.lower())) for name in fields}
 
 
-def _text(value: Json) -> str:
-    """A value as LeadSquared writes it as text: a boolean is "1" or "0"."""
-    if isinstance(value, bool):
-        return str(int(value))
-    return value if isinstance(value, str) else text_of(value) or ""
+def read_leads(body: Json) -> Sequence[Mapping[str, str]]:
+    """Every field that holds something, of each lead in a read-back. Raises ServerFault for another shape."""
+    return [
+        {name: shown for name, value in attributes(lead) if name not in _NO_FIELDS and (shown := text(value))}
+        for lead in looked_up(body)
+    ]

@@ -6,8 +6,11 @@ Pages: "Update Leads in Bulk v2", "Update a Lead (Async)".
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 from bridge.errors import Refused
@@ -16,6 +19,13 @@ from bridge.leadsquared.verdict import WHO
 from bridge.model import Delivery, Json, Lane
 
 _MANAGEMENT: Final = "/LeadManagement.svc"
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_TWO_DAYS: Final = 2 * 86400
+_ALWAYS: Final = ("ProspectID", "ModifiedOn", "ProspectAutoId")
+
+PAGE_SIZE: Final = 1000
+"""How many changed leads are asked for at once."""
+
 _LOOKUPS: Final[Mapping[str, tuple[str, str]]] = {
     "prospectid": ("/Leads.GetById", "id"),
     "emailaddress": ("/Leads.GetByEmailaddress", "emailaddress"),
@@ -134,3 +144,43 @@ def read_back_request(base: str, keys: Keys, key: str, value: str) -> Request:
     except KeyError:
         raise Refused(f"{WHO} cannot be asked for a lead by {one_line(key, 60)}") from None
     return Request("GET", f"{base}{_MANAGEMENT}{path}", {**keys.params(), name: value}, keys.headers())
+
+
+def key_of(value: str) -> str:
+    """What a value looks like that somebody looks for a lead by: ProspectID, EmailAddress or Phone."""
+    if _ID.fullmatch(value):
+        return "ProspectID"
+    return "EmailAddress" if "@" in value else "Phone"
+
+
+def changes_request(
+    base: str, keys: Keys, since: float, now: float, columns: Sequence[str], page: int
+) -> Request:
+    """A page, from 1 on, of the leads modified in or after the second `since` (`POST …/Leads.RecentlyModified`).
+
+    The window's end lies two days ahead of both `now` and `since`, so that it stays open whatever LeadSquared's clock
+    shows. If it closed, a lead modified between two pages would leave it; all that follow would move up by one, and the
+    first lead of the next page would be read by nobody. In an open window such a lead stays where it is: pages are
+    sorted by ProspectAutoId, which never changes. A lead that enters it moves others to a later page, where they are
+    read twice.
+    """
+    body = {
+        "Parameter": {"FromDate": _utc(since), "ToDate": _utc(max(now, since) + _TWO_DAYS)},
+        "Columns": {"Include_CSV": ",".join(_each_once([*columns, *_ALWAYS]))},
+        "Paging": {"PageIndex": page, "PageSize": PAGE_SIZE},
+        "Sorting": {"ColumnName": "ProspectAutoId", "Direction": "1"},
+    }
+    url = f"{base}{_MANAGEMENT}/Leads.RecentlyModified"
+    return Request("POST", url, keys.params(), _json(keys.headers()), _dump(body))
+
+
+def _utc(at: float) -> str:
+    return datetime.fromtimestamp(math.floor(at), UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _each_once(names: Sequence[str]) -> Iterable[str]:
+    """The first spelling of each name."""
+    kept: dict[str, str] = {}
+    for name in names:
+        kept.setdefault(name.lower(), name)
+    return kept.values()

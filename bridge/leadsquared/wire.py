@@ -1,7 +1,8 @@
 """LeadSquared's API v2 as values: all that builds requests and reads answers, under one name. Pure.
 
 What became of single leads is read here; requests are built in `requests`, failures of whole calls judged in
-`verdict`, and what LeadSquared tells about itself read in `facts`. Pages: "Update Leads in Bulk v2", "Update a Lead (Async)".
+`verdict`, what LeadSquared tells about itself read in `facts`, and what changed there in `changes`.
+Pages: "Update Leads in Bulk v2", "Update a Lead (Async)".
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from typing import Final
 
 from bridge.errors import ServerFault
 from bridge.exchange import folded, lenient, one_line, text_of
-from bridge.leadsquared.facts import FieldInfo, Metrics, read_lead, read_metadata, read_metrics
+from bridge.leadsquared.changes import answered_at, read_changes, read_webhook
+from bridge.leadsquared.facts import FieldInfo, Metrics, read_lead, read_leads, read_metadata, read_metrics
 from bridge.leadsquared.requests import (
+    PAGE_SIZE,
     Keys,
     async_request,
     base_url,
     bulk_request,
+    changes_request,
+    key_of,
     metadata_request,
     metrics_request,
     read_back_request,
@@ -30,24 +35,31 @@ from bridge.model import Delivery, Json, Kind, Outcome, State
 
 __all__ = [
     "NO_LEAD",
+    "PAGE_SIZE",
     "WHO",
     "BulkAnswer",
     "FieldInfo",
     "Keys",
     "Metrics",
+    "answered_at",
     "async_request",
     "base_url",
     "bulk_request",
+    "changes_request",
     "is_forgotten",
+    "key_of",
     "metadata_request",
     "metrics_request",
     "read_async",
     "read_back_request",
     "read_bulk",
+    "read_changes",
     "read_lead",
+    "read_leads",
     "read_metadata",
     "read_metrics",
     "read_status",
+    "read_webhook",
     "says_no_lead",
     "status_request",
     "verdict",

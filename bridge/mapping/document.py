@@ -89,6 +89,11 @@ class Ledger:
         self.file = file
         self._found: list[tuple[int, str]] = []
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was found wrong so far."""
+        return not self._found
+
     def add(self, line: int, text: str) -> None:
         """Note a problem. Raises TooManyProblemsError instead of one more than MAX_PROBLEMS."""
         if len(self._found) >= MAX_PROBLEMS:

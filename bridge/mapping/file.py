@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bridge.errors import LeadUnmappable
 from bridge.mapping.convert import UnreadableError
@@ -35,6 +35,8 @@ class MappingFile:
     `mode` is bulk or async; `search_by` the search keys in the order they are tried, () where the lead is matched by its
     own id. `keys`: the fields one of which a lead must have. `option` is the lanes' third part.
     """
+
+    direction: ClassVar[Literal["forward"]] = "forward"
 
     name: str
     file: str
@@ -71,16 +73,9 @@ class MappingFile:
 
         Raises LeadUnmappable: a value is not what its field needs, or the lead has none of the search keys.
         """
-        if not self._wanted(view):
+        if not wanted(self.when, view):
             return None
-        fields: dict[str, str] = {}
-        for rule in self.rules:
-            try:
-                output = rule.make(rule.find(view))
-            except UnreadableError as error:
-                raise LeadUnmappable(f"{rule.name}: {error}") from None
-            if output is not None:
-                fields[rule.name] = output
+        fields = outputs(self.rules, view)
         keys = tuple(key for key in self.keys if fields.get(key))
         if not keys:
             raise LeadUnmappable(
@@ -90,16 +85,32 @@ class MappingFile:
 
     def explain(self, view: Mapping[str, Json]) -> Sequence[FieldTrace]:
         """How each field comes about for this lead, whatever `when` says. Holds the lead's own values. Never raises."""
-        return [_trace(rule, view) for rule in self.rules]
+        return [trace(rule, view) for rule in self.rules]
 
-    def _wanted(self, view: Mapping[str, Json]) -> bool:
+
+def wanted(when: Path | None, view: Mapping[str, Json]) -> bool:
+    """Whether `when` holds, or there is none. Raises LeadUnmappable where it doesn't suit this lead."""
+    try:
+        return when is None or when.holds(view)
+    except UnreadableError as error:
+        raise LeadUnmappable(f"when: {error}") from None
+
+
+def outputs(rules: Sequence[Rule], view: Mapping[str, Json]) -> dict[str, str]:
+    """What each rule sends, those that send nothing left out. Raises LeadUnmappable: a value is not what its field needs."""
+    sent: dict[str, str] = {}
+    for rule in rules:
         try:
-            return self.when is None or self.when.holds(view)
+            output = rule.make(rule.find(view))
         except UnreadableError as error:
-            raise LeadUnmappable(f"when: {error}") from None
+            raise LeadUnmappable(f"{rule.name}: {error}") from None
+        if output is not None:
+            sent[rule.name] = output
+    return sent
 
 
-def _trace(rule: Rule, view: Mapping[str, Json]) -> FieldTrace:
+def trace(rule: Rule, view: Mapping[str, Json]) -> FieldTrace:
+    """How one field comes about. Never raises."""
     found: Json = None
     try:
         found = rule.find(view)

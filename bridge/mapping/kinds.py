@@ -72,5 +72,7 @@ def _zone(spec: Spec) -> tzinfo:
 
 
 def _nearest_zone(name: str) -> str:
-    hint = nearest(name, available_timezones())
+    place = name.partition("/")[0]
+    zones = sorted(available_timezones(), key=lambda zone: (zone.partition("/")[0] != place, zone))
+    hint = nearest(name, zones)
     return hint if hint.startswith("did") else "write a name such as Europe/London"

@@ -5,38 +5,45 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from bridge.errors import MappingError
 from bridge.mapping.document import Ledger, Table, TooManyProblemsError, nearest, read, shown
+from bridge.mapping.feedback import FeedbackFile
+from bridge.mapping.feedback_loading import KEYS as FEEDBACK_KEYS
+from bridge.mapping.feedback_loading import feedback
 from bridge.mapping.file import MappingFile
-from bridge.mapping.paths import PathError, compile_path
-from bridge.mapping.rules import build
+from bridge.mapping.paths import NAMES
+from bridge.mapping.rules import build, path_at
 from bridge.mapping.spec import Spec
-from bridge.mapping.trials import trials
+from bridge.mapping.trials import forward_trials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from bridge.mapping.paths import Path
     from bridge.mapping.rules import Rule
+
+AnyMapping: TypeAlias = MappingFile | FeedbackFile
 
 PROSPECT_IDS: Final = ("ProspectID", "ProspectId")
 """Both spellings stand on LeadSquared's pages."""
 
-_KEYS: Final = ("version", "direction", "leadsquared", "when", "fields", "tests")
+_COMMON: Final = ("version", "direction", "when", "tests")
+_KEYS: Final = (*_COMMON, "leadsquared", "fields")
+_FEEDBACK_ONLY: Final = "is for feedback files; add direction: feedback, or remove it"
+_FORWARD_ONLY: Final = "is for forward files; a feedback file has update: instead, remove it"
 _LEADSQUARED_KEYS: Final = ("mode", "search_by", "missing_leads", "trigger_automation")
 _SCHEMA_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
-def load(files: Mapping[str, str]) -> Sequence[MappingFile]:
+def load(files: Mapping[str, str]) -> Sequence[AnyMapping]:
     """The mappings that these files hold, in the order given: file name to its YAML text.
 
     Raises MappingError with every problem of every file, each `FILE:LINE: what is wrong; what to do`.
     """
     if not files:
         raise MappingError(["no mapping files; put at least one .yaml file into the mappings directory"])
-    loaded: list[MappingFile] = []
+    loaded: list[AnyMapping] = []
     problems: list[str] = []
     names: dict[str, str] = {}
     for file, text in files.items():
@@ -52,6 +59,16 @@ def load(files: Mapping[str, str]) -> Sequence[MappingFile]:
     return loaded
 
 
+def forward_of(files: Sequence[AnyMapping]) -> Sequence[MappingFile]:
+    """Those that tell LeadSquared what LeadByte decided."""
+    return [file for file in files if isinstance(file, MappingFile)]
+
+
+def feedback_of(files: Sequence[AnyMapping]) -> Sequence[FeedbackFile]:
+    """Those that tell LeadByte what was decided in LeadSquared."""
+    return [file for file in files if isinstance(file, FeedbackFile)]
+
+
 def _name(ledger: Ledger, first: str) -> None:
     """The file's name is the mapping's, which the store and all reports keep."""
     if first != ledger.file:
@@ -60,15 +77,31 @@ def _name(ledger: Ledger, first: str) -> None:
         ledger.add(1, "the file's name holds characters that are not seen or not UTF-8; rename it")
 
 
-def _mapping(ledger: Ledger, text: str) -> MappingFile | None:
+def _mapping(ledger: Ledger, text: str) -> AnyMapping | None:
     """A mapping, which must not run if a problem was noted; None where there is nothing to build it from."""
     root = read(text, ledger)
     spec = Spec.of(ledger, root, "at the top", root.line) if root else None
-    if spec is None or not _forward(spec):
+    if spec is None:
         return None
-    spec.only(_KEYS)
+    direction = spec.choice("direction", ("forward", "feedback"), "")
     _version(spec)
-    fields = spec.inner("fields", "in fields")
+    if direction == "feedback":
+        _only(spec, (*_COMMON, *FEEDBACK_KEYS), _KEYS, _FORWARD_ONLY)
+        return feedback(spec)
+    return _forward(spec) if direction or "direction" not in spec else None
+
+
+def _only(spec: Spec, known: Collection[str], others: Collection[str], what: str) -> None:
+    """Note the keys of the other direction as `what`, and those that nobody knows."""
+    spec.only(known, others)
+    for key in spec.table.entries:
+        if key in others and key not in known:
+            spec.problem(key, what)
+
+
+def _forward(spec: Spec) -> MappingFile | None:
+    _only(spec, _KEYS, FEEDBACK_KEYS, _FEEDBACK_ONLY)
+    ledger, fields = spec.ledger, spec.inner("fields", "in fields")
     if fields is None or not fields.table.entries:
         spec.problem("fields", "holds no field; write lines like FirstName: lead.firstname below it")
         return None
@@ -85,20 +118,10 @@ def _mapping(ledger: Ledger, text: str) -> MappingFile | None:
         search_by=search_by,
         option=option,
         keys=_keys(target, mode, search_by, names),
-        when=_when(spec),
+        when=path_at(spec, "when", NAMES),
         rules=tuple(_rules(fields)),
-        tests=trials(ledger, node, spec.line("tests"), names) if node else (),
+        tests=forward_trials(ledger, node, spec.line("tests"), names) if node else (),
     )
-
-
-def _forward(spec: Spec) -> bool:
-    direction = spec.choice("direction", ("forward", "feedback"), "forward")
-    if direction == "feedback":
-        spec.ledger.add(
-            spec.line("direction"),
-            "direction: feedback is not built yet: take this file out of the mappings directory",
-        )
-    return direction == "forward"
 
 
 def _version(spec: Spec) -> None:
@@ -106,17 +129,6 @@ def _version(spec: Spec) -> None:
         spec.problem("version", "is missing; begin the file with version: 1")
     elif spec.raw("version") not in {"1", None}:
         spec.problem("version", "is not one this bridge reads; write version: 1")
-
-
-def _when(spec: Spec) -> Path | None:
-    written = spec.text("when")
-    if written is None:
-        return None
-    try:
-        return compile_path(written)
-    except PathError as error:
-        spec.problem("when", f"can't be used: {error}")
-        return None
 
 
 def _target(spec: Spec) -> tuple[str, tuple[str, ...], str]:

@@ -10,7 +10,7 @@ import math
 import re
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 import jmespath
 from jmespath.exceptions import (
@@ -26,7 +26,7 @@ from bridge.mapping.convert import UnreadableError
 from bridge.mapping.document import nearest, shown, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from bridge.model import Json
 
@@ -66,6 +66,11 @@ _ELEMENTWISE: Final = frozenset({"projection", "value_projection", "filter_proje
 _CHOICES: Final = frozenset({"or_expression", "and_expression", "not_expression", "comparator"})
 _SELECTIONS: Final = frozenset({"multi_select_list", "multi_select_dict", "function_expression"})
 _SEQUENCES: Final = frozenset({"subexpression", "index_expression", "pipe"})
+_ITSELF: Final = frozenset({"current", "identity"})
+_WHOLE: Final = None
+"""Among the names an expression reads: the view itself."""
+
+_COLUMN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 class PathError(ValueError):
@@ -77,12 +82,14 @@ class Path:
     """A compiled expression.
 
     `find(view)` gives what it finds, None where it finds nothing; it raises UnreadableError (without the lead's values)
-    where the expression doesn't suit this lead. `impersonal`: it reads nothing but status, code and response.
+    where the expression doesn't suit this lead. `impersonal`: it reads nothing but LeadByte's status, code and response.
+    `names`: the names that it looks up in the view itself.
     """
 
     text: str
     find: Find
     impersonal: bool
+    names: frozenset[str]
 
     def holds(self, view: Mapping[str, Json]) -> bool:
         """Whether the result is true in JMESPath's sense: not false, null, "", [] or {}. Zero is true."""
@@ -90,15 +97,18 @@ class Path:
         return bool(found) or (isinstance(found, int | float) and found is not False)
 
 
-def compile_path(text: str) -> Path:
-    """Raises PathError: not JMESPath, a function that doesn't exist, or a first name that no view has."""
+def compile_path(text: str, known: Collection[str] | None = NAMES) -> Path:
+    """`known`: the names that a view has. None: it has any LeadSquared columns, and the expression must name those it reads.
+
+    Raises PathError: not JMESPath, a function that doesn't exist, or a first name that no view has.
+    """
     if len(text) > MAX_PATH:
         raise PathError(f"the path is longer than {MAX_PATH} characters; write it shorter")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PendingDeprecationWarning)
             compiled = jmespath.compile(text)
-        names = tuple(_names(compiled.parsed))
+        found = tuple(_names(compiled.parsed))
         growth = _growth(compiled.parsed)
     except _FAULTS as error:
         if isinstance(error, PathError):
@@ -106,11 +116,12 @@ def compile_path(text: str) -> Path:
         raise PathError(f"{shown(text)} is not a JMESPath: {_fault(error, text)}") from None
     if growth > MAX_GROWTH:
         raise PathError(f"{shown(text)} makes too much of what it finds, over and over; write it simpler")
-    for name in names:
-        _known(name, text)
+    _check(found, known, text)
+    names = frozenset(name for name in found if name is not _WHOLE)
+    impersonal = known is not None and names <= _IMPERSONAL and _narrow(compiled.parsed)
     steps = _steps(compiled.parsed)
     find = _walk(steps) if steps else _interpret(compiled.parsed)
-    return Path(text, find, impersonal=_IMPERSONAL.issuperset(names) and _narrow(compiled.parsed))
+    return Path(text, find, impersonal, names)
 
 
 def _growth(node: Ast) -> int:
@@ -133,10 +144,25 @@ def _narrow(node: Ast) -> bool:
     return node["type"] in _NARROW and all(_narrow(child) for child in node["children"])
 
 
-def _known(name: str, text: str) -> None:
-    if name in NAMES:
-        return
-    advice = nearest(name, NAMES)
+def _check(found: Iterable[str | None], known: Collection[str] | None, text: str) -> None:
+    for name in found:
+        if known is None:
+            _column(name, text)
+        elif name is not _WHOLE and name not in known:
+            _unknown(name, known, text)
+
+
+def _column(name: str | None, text: str) -> None:
+    if name is _WHOLE:
+        raise PathError(
+            f"{shown(text)} reads the whole lead (@ or *); write the names of the columns it needs"
+        )
+    if not _COLUMN.fullmatch(name):
+        raise PathError(f"{shown(name)} is no schema name; write LeadSquared's own, of letters, digits and _")
+
+
+def _unknown(name: str, known: Collection[str], text: str) -> NoReturn:
+    advice = nearest(name, known)
     if text != name and f"{name}." not in text and not advice.startswith("did"):
         advice = f"if it is a word to compare with, write it in single quotes: {shown(name)}"
     raise PathError(f"a path can't begin with {shown(name)}; {advice}")
@@ -160,12 +186,14 @@ def _left_open(text: str) -> str:
     return next((pair[0] for pair in ("()", "[]", "{}") if bare.count(pair[0]) > bare.count(pair[1])), "")
 
 
-def _names(node: Ast) -> Iterator[str]:
-    """The names that the expression looks up in the view itself, not inside what it has already found."""
+def _names(node: Ast) -> Iterator[str | None]:
+    """What the expression looks up in the view itself, not inside what it has already found: names, or _WHOLE."""
     _functions(node)
     children = [child for child in node["children"] if isinstance(child, dict)]
     if node["type"] == "field":
         yield node["value"]
+    elif node["type"] in _ITSELF:
+        yield _WHOLE
     elif node["type"] in _SEQUENCES:
         yield from _sequence(children)
     elif node["type"] in _ELEMENTWISE:
@@ -179,14 +207,17 @@ def _names(node: Ast) -> Iterator[str]:
             yield from _names(child)
 
 
-def _sequence(children: Sequence[Ast]) -> Iterator[str]:
+def _sequence(children: Sequence[Ast]) -> Iterator[str | None]:
     """Steps one after another: each sees what the one before found, so only those up to the first real step count."""
     at_root = True
     for child in children:
         names = tuple(_names(child))
-        if at_root:
+        passed_on = child["type"] in _ITSELF
+        if at_root and not passed_on:
             yield from names
-        at_root = child["type"] in {"current", "identity"}
+        at_root = at_root and passed_on
+    if at_root:
+        yield _WHOLE
 
 
 def _functions(node: Ast) -> None:

@@ -9,26 +9,43 @@ from bridge.mapping.convert import CONTROL, UnreadableError, clean
 from bridge.mapping.document import Ledger, Node, Scalar, Table
 from bridge.mapping.kinds import KINDS, OWNERS, converter
 from bridge.mapping.making import Shape, Words, from_list, from_one, from_word
-from bridge.mapping.paths import Path, PathError, compile_path
+from bridge.mapping.paths import NAMES, Path, PathError, compile_path
 from bridge.mapping.spec import Spec
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from bridge.mapping.convert import Convert
     from bridge.mapping.making import Make
     from bridge.mapping.paths import Find
 
-    _Parts: TypeAlias = tuple[Find, Make, list[tuple[str, int]]]
+    _Parts: TypeAlias = tuple[Find, Make, list[tuple[str, int]], frozenset[str]]
 
 KEYS: Final = ("from", "value", "type", "default", "values", "otherwise", "max_length", "empty", *OWNERS)
 _ONLY_WITH_FROM: Final = ("from", "default", "values", "otherwise", "join")
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What may stand in a rule. `names`: what its path may begin with, None for any LeadSquared column. `fixed`: a path may
+    also read nothing of the lead."""
+
+    names: Collection[str] | None
+    keys: Collection[str] = KEYS
+    kinds: Collection[str] = KINDS
+    fixed: bool = True
+
+
+FORWARD: Final = Place(NAMES)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """How one LeadSquared field gets its value.
+    """How one field gets its value.
 
     `make(find(view))` is the text to send, or None to send nothing; both raise UnreadableError.
     `text`: the rule as a person reads it. `constants`: what it may send in the file's own words, each with its line.
+    `reads`: the names that it looks up in the view.
     """
 
     name: str
@@ -38,25 +55,41 @@ class Rule:
     make: Make
     constants: tuple[tuple[str, int], ...]
     max_length: int | None
+    reads: frozenset[str]
 
 
-def build(ledger: Ledger, name: str, node: Node, line: int) -> Rule | None:
+def build(ledger: Ledger, name: str, node: Node, line: int, place: Place = FORWARD) -> Rule | None:
     """The rule that `node` writes for the field `name`. Every problem is noted; None or a useless rule is then given."""
     if isinstance(node, Scalar):
         node = Table(line, {"from": node}, {"from": line})
     spec = Spec.of(ledger, node, f"in field {name}", line)
     if spec is None:
         return None
-    spec.only(KEYS)
+    spec.only(place.keys)
     _combinations(spec)
-    sort = spec.choice("type", KINDS, "text")
+    sort = spec.choice("type", place.kinds, "text")
     convert = converter(spec, sort)
     shape = _shape(spec)
     if "value" in spec:
-        find, make, constants = _constant(spec, sort, convert, shape)
+        find, make, constants, reads = _constant(spec, sort, convert, shape)
     else:
-        find, make, constants = _found(spec, sort, convert, shape)
-    return Rule(name, line, _described(spec), find, make, tuple(constants), shape.max_length)
+        path = path_at(spec, "from", place.names)
+        if path and not path.names and not place.fixed:
+            spec.problem("from", "reads nothing of the lead; name the column that holds it")
+        find, make, constants, reads = _found(spec, path or compile_path("@"), sort, convert, shape)
+    return Rule(name, line, _described(spec), find, make, tuple(constants), shape.max_length, reads)
+
+
+def path_at(spec: Spec, key: str, names: Collection[str] | None) -> Path | None:
+    """The expression under a key; None where there is none, or none that can be used, which is then noted."""
+    written = spec.text(key)
+    if written is None:
+        return None
+    try:
+        return compile_path(written, names)
+    except PathError as error:
+        spec.problem(key, f"can't be used: {error}")
+        return None
 
 
 def _combinations(spec: Spec) -> None:
@@ -84,11 +117,11 @@ def _constant(spec: Spec, sort: str, convert: Convert, shape: Shape) -> _Parts:
     else:
         if not output and shape.blank is None and isinstance(spec.table.entries["value"], Scalar):
             spec.problem("value", "is empty; write a text, or add empty: send")
-    return lambda _: output, lambda found: found, [(output, spec.line("value"))] if output else []
+    constants = [(output, spec.line("value"))] if output else []
+    return lambda _: output, lambda found: found, constants, frozenset()
 
 
-def _found(spec: Spec, sort: str, convert: Convert, shape: Shape) -> _Parts:
-    path = _path(spec)
+def _found(spec: Spec, path: Path, sort: str, convert: Convert, shape: Shape) -> _Parts:
     targets = _targets(spec)
     otherwise = spec.choice("otherwise", ("keep", "omit", "error"), "keep")
     constants = [(shape.cut(output), line) for output, line in targets.values() if output]
@@ -100,8 +133,9 @@ def _found(spec: Spec, sort: str, convert: Convert, shape: Shape) -> _Parts:
     separator = _separator(spec)
     if sort == "list":
         separator = ", " if separator is None else separator
-        return path.find, from_list(words, separator, shape), constants
-    return path.find, from_word(words, shape) if words else from_one(convert, shape), constants
+        return path.find, from_list(words, separator, shape), constants, path.names
+    make = from_word(words, shape) if words else from_one(convert, shape)
+    return path.find, make, constants, path.names
 
 
 def _separator(spec: Spec) -> str | None:
@@ -109,14 +143,6 @@ def _separator(spec: Spec) -> str | None:
     if written is not None and CONTROL.search(written):
         spec.problem("join", "holds a control character; write text, a tab or a line break")
     return written
-
-
-def _path(spec: Spec) -> Path:
-    try:
-        return compile_path(spec.text("from") or "@")
-    except PathError as error:
-        spec.problem("from", f"can't be used: {error}")
-        return compile_path("@")
 
 
 def _targets(spec: Spec) -> dict[str, tuple[str, int]]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridge.errors import LeadUnmappable
 from bridge.mapping.document import shown
+from bridge.mapping.file import MappingFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from bridge.mapping.file import MappingFile
+    from bridge.mapping.loading import AnyMapping
     from bridge.mapping.trials import Trial
 
 
-def run_tests(mapping: MappingFile) -> Sequence[str]:
+def run_tests(mapping: AnyMapping) -> Sequence[str]:
     """What is not as the file's own tests say, each `FILE:LINE: test 'name': …`; empty where all pass."""
     return [
         f"{mapping.file}:{line}: test {shown(trial.name)}: {what}"
@@ -23,17 +24,29 @@ def run_tests(mapping: MappingFile) -> Sequence[str]:
     ]
 
 
-def _differences(mapping: MappingFile, trial: Trial) -> Iterator[tuple[int, str]]:
+def _differences(mapping: AnyMapping, trial: Trial) -> Iterator[tuple[int, str]]:
+    wanted = _wanted(mapping, trial)
     try:
-        mapped = mapping.apply(trial.given)
+        got = _got(mapping, trial)
     except LeadUnmappable as error:
         if trial.error is None or trial.error not in str(error):
-            yield trial.line, f"expected {_expected(trial)}, got the error {shown(str(error), 200)}"
+            yield trial.line, f"expected {wanted}, got the error {shown(str(error), 200)}"
         return
-    if trial.error is not None or (mapped is None) != (trial.expect is None):
-        yield trial.line, f"expected {_expected(trial)}, got {'skipped' if mapped is None else 'fields'}"
-    elif mapped is not None and trial.expect is not None:
-        yield from _fields(trial.line, trial.expect, mapped.fields)
+    if trial.error is not None or (got is None) != (trial.expect is None):
+        yield trial.line, f"expected {wanted}, got {_called(mapping, got)}"
+    elif got is not None and trial.expect is not None:
+        yield from _fields(trial.line, trial.expect, got)
+
+
+def _got(mapping: AnyMapping, trial: Trial) -> Mapping[str, str] | None:
+    """What the mapping makes of the test's lead, by name. The operations of one feedback file share no name but the id's."""
+    if isinstance(mapping, MappingFile):
+        mapped = mapping.apply(trial.given)
+        return None if mapped is None else mapped.fields
+    wishes = mapping.apply(trial.given, trial.learned)
+    if wishes is None:
+        return None
+    return {name: text for wish in wishes for name, text in wish.mapped.fields.items()}
 
 
 def _fields(
@@ -48,7 +61,15 @@ def _fields(
             yield line, f"field {name}: expected nothing, got {shown(text)}"
 
 
-def _expected(trial: Trial) -> str:
+def _wanted(mapping: AnyMapping, trial: Trial) -> str:
     if trial.error is not None:
         return f"an error with {shown(trial.error)}"
-    return "skipped" if trial.expect is None else "fields"
+    return _called(mapping, trial.expect)
+
+
+def _called(mapping: AnyMapping, fields: Mapping[str, Any] | None) -> str:
+    if fields is None:
+        return "skipped"
+    if mapping.direction == "forward":
+        return "fields"
+    return "an operation" if fields else "nothing"

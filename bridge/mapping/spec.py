@@ -43,10 +43,10 @@ class Spec:
         """`what` follows "KEY where "."""
         self.ledger.add(self.line(key), f"{key} {self.where} {what}")
 
-    def only(self, known: Collection[str]) -> None:
-        """Note every key that is none of `known`."""
+    def only(self, known: Collection[str], besides: Collection[str] = ()) -> None:
+        """Note every key that is none of `known`, nor of those `besides`, which somebody else tells of."""
         for key, line in self.table.lines.items():
-            if key not in known:
+            if key not in known and key not in besides:
                 self.ledger.add(line, f"unknown key {shown(key)} {self.where}; {nearest(key, known)}")
 
     def inner(self, key: str, where: str) -> Spec | None:

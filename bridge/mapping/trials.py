@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from bridge.mapping.document import Items, Ledger, Node, Scalar, nearest, plain, shown
 from bridge.mapping.paths import NAMES
 from bridge.mapping.spec import Spec, kind
+from bridge.operation import Learned
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from bridge.model import Json
+
+    Expected: TypeAlias = Mapping[str, tuple[str, int]]
+    Parts: TypeAlias = tuple[Mapping[str, Json], Expected | None, Learned]
 
 SKIPPED: Final = "skipped"
 
@@ -21,48 +25,66 @@ SKIPPED: Final = "skipped"
 class Trial:
     """One test of a mapping's own.
 
-    `given`: the view, whole. What is to come of it: `error`, part of the reason why it can't be mapped; or `expect`, all
-    the fields with their lines; or, where both are None, that `when` leaves the lead out.
+    `given`: the view. `learned`: what the way forward showed of the lead (feedback). What is to come of it: `error`, part
+    of the reason why it can't be mapped; or `expect`, all the fields with their lines; or, where both are None, that
+    `when` leaves the lead out.
     """
 
     name: str
     line: int
     given: Mapping[str, Json]
-    expect: Mapping[str, tuple[str, int]] | None
+    expect: Expected | None
     error: str | None
+    learned: Learned
 
 
-def trials(ledger: Ledger, node: Node, line: int, fields: Collection[str]) -> tuple[Trial, ...]:
-    """The tests that stand under `tests:`; what is wrong with them is noted."""
+def trials(
+    ledger: Ledger, node: Node, line: int, parts: Callable[[Spec], Parts], more: Collection[str] = ()
+) -> tuple[Trial, ...]:
+    """The tests that stand under `tests:`; what is wrong with them is noted. `parts` reads what a test gives and expects;
+    `more`: keys that it reads besides."""
     if not isinstance(node, Items):
         ledger.add(line, f"tests is {kind(node)}; write a list, each test beginning with - name:")
         return ()
-    found = (_trial(ledger, item, number, fields) for number, item in enumerate(node.items, 1))
+    found = (_trial(ledger, item, number, parts, more) for number, item in enumerate(node.items, 1))
     return tuple(trial for trial in found if trial is not None)
 
 
-def _trial(ledger: Ledger, node: Node, number: int, fields: Collection[str]) -> Trial | None:
+def _trial(
+    ledger: Ledger, node: Node, number: int, parts: Callable[[Spec], Parts], more: Collection[str]
+) -> Trial | None:
     spec = Spec.of(ledger, node, f"in test {number}", node.line)
     if spec is None:
         return None
-    spec.only(("name", "given", "expect", "error"))
+    spec.only(("name", "given", "expect", "error", *more))
     name = spec.text("name") or str(number)
     if ("expect" in spec) == ("error" in spec):
         ledger.add(node.line, f"test {number} needs either expect: or error:; write one of them")
-    return Trial(name, node.line, _given(spec), _expect(spec, fields), spec.text("error"))
+    given, expect, learned = parts(spec)
+    return Trial(name, node.line, given, expect, spec.text("error"), learned)
+
+
+def given_at(spec: Spec) -> Spec | None:
+    """The table under `given`; where there is none, that is noted."""
+    if "given" not in spec:
+        spec.problem("given", "is missing; write the lead's part that the test needs, or {}")
+    return spec.inner("given", f"under given {spec.where}")
+
+
+def forward_trials(ledger: Ledger, node: Node, line: int, fields: Collection[str]) -> tuple[Trial, ...]:
+    """The tests of a forward file with these fields."""
+    return trials(ledger, node, line, lambda spec: (_given(spec), _expect(spec, fields), Learned()))
 
 
 def _given(spec: Spec) -> Mapping[str, Json]:
-    given = spec.inner("given", f"under given {spec.where}")
+    given = given_at(spec)
     if given is None:
-        if "given" not in spec:
-            spec.problem("given", "is missing; write the lead's part that the test needs, or {}")
         return {}
     given.only(NAMES)
     return dict.fromkeys(NAMES) | {name: plain(node) for name, node in given.table.entries.items()}
 
 
-def _expect(spec: Spec, fields: Collection[str]) -> Mapping[str, tuple[str, int]] | None:
+def _expect(spec: Spec, fields: Collection[str]) -> Expected | None:
     node = spec.table.entries.get("expect")
     if isinstance(node, Scalar) and node.text == SKIPPED:
         return None

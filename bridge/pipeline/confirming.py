@@ -15,7 +15,7 @@ from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.gate import Gate
 from bridge.policy.delivering import Delivering
-from bridge.ports import Sink, Store
+from bridge.ports import ReadableSink, Store
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ class AskingStage(ABC):
         self,
         store: Store,
         desk: Desk,
-        sink: Sink,
+        sink: ReadableSink,
         gate: Gate,
         delivering: Delivering,
         width: int,

@@ -23,11 +23,23 @@ class Gate:
     """Lets calls to one host through. Every permit ends in `give_back`, `answered`, `pinged` or `failed`.
 
     `clock` must never be set back: windows and pauses are measured by it. `changed` is true after something was learned
-    that outlives the process, until whoever saves `state` clears it.
+    that outlives the process, until whoever saves `state` clears it. `shares`: a gate of the same host, whose window of
+    calls is this one's too, while each has a health of its own.
     """
 
-    def __init__(self, name: str, limit: Limit, clock: Callable[[], float], rng: random.Random) -> None:
+    def __init__(
+        self,
+        name: str,
+        limit: Limit,
+        clock: Callable[[], float],
+        rng: random.Random,
+        shares: Gate | None = None,
+    ) -> None:
         self.name, self.window, self.health = name, Window(limit), Health()
+        self.neighbours: tuple[Gate, ...] = ()
+        if shares is not None:
+            self.window = shares.window
+            self.neighbours, shares.neighbours = (shares,), (*shares.neighbours, self)
         self._clock, self._rng = clock, rng
         self._wake, self._asking = asyncio.Event(), asyncio.Lock()
         self._closed = False
@@ -209,6 +221,12 @@ class Gate:
             say("side", host=self.name, state=str(self.health.state), reason=self.health.reason or None)
 
     def _notify(self) -> None:
+        self.wake()
+        for neighbour in self.neighbours:
+            neighbour.wake()
+
+    def wake(self) -> None:
+        """Whoever waits looks again whether a call may go."""
         if self._waiting:
             self._wake.set()
             self._wake = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The map stage: from LeadByte's replies to the values that LeadSquared is to hold."""
+"""The map stage: from LeadByte's replies to the values that LeadSquared is to hold, and from its leads back to LeadByte."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import structlog
 
 from bridge.errors import CallError, LeadUnmappable
-from bridge.mapping import MappingFile, epoch
-from bridge.model import Json, ResolvedItem, State
+from bridge.exchange import text_of
+from bridge.mapping import AnyMapping, FeedbackFile, MappingFile, epoch, feedback_of, forward_of
+from bridge.model import LEADBYTE, Json, ResolvedItem, State
+from bridge.operation import Learned
+from bridge.pipeline import deciding
 from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
 from bridge.ports import Birth, Reopened, Source, Store
@@ -31,34 +34,62 @@ class MapStage:
         store: Store,
         desk: Desk,
         source: Source,
-        mappings: Callable[[], Sequence[MappingFile]],
+        mappings: Callable[[], Sequence[AnyMapping]],
         clock: Callable[[], float],
     ) -> None:
         self._store, self._desk, self._source, self._clock = store, desk, source, clock
-        self._current, self._mappings = mappings, _by_name(mappings())
+        self._current = mappings
+        self._read_mappings()
         self.crew = Crew("map", 1, self._step)
 
     async def stop(self, grace: float) -> None:
         """Finish the chunk in hand."""
         await self.crew.stop(grace)
 
+    def _read_mappings(self) -> None:
+        current = self._current()
+        self._mappings: dict[str, MappingFile] = {one.name: one for one in forward_of(current)}
+        self._feedback: dict[str, FeedbackFile] = {one.name: one for one in feedback_of(current)}
+
     async def _step(self) -> bool:
         items = await self._desk(self._store.unmapped, CHUNK)
         reopened = await self._desk(self._store.reopened, CHUNK)
         if items or reopened:
-            self._mappings = _by_name(self._current())
-        if items:
-            births = [birth for item in items for birth in self._births(item)]
-            await self._desk(self._store.record_mapped, items, births, self._clock())
-            failed = sum(birth.state is State.FAILED for birth in births)
-            log.info("mapped", leads=len(items), deliveries=len(births), failed=failed)
-            if failed:
-                _warn(items, births)
-            if log.bind().is_enabled_for(logging.DEBUG):
-                _tell(items, births)
+            self._read_mappings()
+        if results := [item for item in items if item.source == LEADBYTE]:
+            await self._map(results)
+        for item in items:
+            if item.source != LEADBYTE:
+                await self._decide(item)
         for one in reopened:
-            await self._desk(self._store.record_remapped, one, self._remap(one), self._clock())
+            birth = await self._remapped(one)
+            await self._desk(self._store.record_remapped, one, birth, self._clock())
         return bool(items or reopened)
+
+    async def _map(self, items: Sequence[ResolvedItem]) -> None:
+        births = [birth for item in items for birth in self._births(item)]
+        await self._desk(self._store.record_mapped, items, births, self._clock())
+        failed = sum(birth.state is State.FAILED for birth in births)
+        log.info("mapped", leads=len(items), deliveries=len(births), failed=failed)
+        if failed:
+            _warn(items, births)
+        if log.bind().is_enabled_for(logging.DEBUG):
+            _tell(items, births)
+
+    async def _decide(self, item: ResolvedItem) -> None:
+        """What the feedback mappings want for a changed LeadSquared lead."""
+        decided = await self._desk(deciding.decisions, self._store, item, list(self._feedback.values()))
+        new = await self._desk(self._store.record_decided, item, decided, self._clock())
+        failed = sum(decision.state is State.FAILED for decision in decided)
+        log.info("decided", deliveries=new, failed=failed)
+        if failed:
+            log.warning("not mapped", queue_ids=[item.queue_id])
+
+    async def _remapped(self, reopened: Reopened) -> Birth:
+        if reopened.item.source == LEADBYTE:
+            return self._remap(reopened)
+        mapping = self._feedback.get(reopened.mapping)
+        return await self._desk(deciding.remap, self._store, reopened, mapping)
 
     def _births(self, item: ResolvedItem) -> Iterator[Birth]:
         for name in self._mappings:
@@ -82,7 +113,8 @@ class MapStage:
             return Birth(item.id, name, State.FAILED, None, str(error), at)
         if mapped is None:
             return Birth(item.id, name, State.SKIPPED, None, NOT_WANTED, at)
-        return Birth(item.id, name, State.PENDING, mapped, None, at, item.force)
+        learned = Learned(text_of(view["leadId"]), text_of(view["quarantineId"]))
+        return Birth(item.id, name, State.PENDING, mapped, None, at, item.force, learned)
 
     def _view(self, item: ResolvedItem) -> Mapping[str, Json]:
         reply = self._source.reread(item.queue_id, item.reply)
@@ -107,7 +139,3 @@ def _tell(items: Sequence[ResolvedItem], births: Sequence[Birth]) -> None:
             state=str(birth.state),
             **person,
         )
-
-
-def _by_name(mappings: Sequence[MappingFile]) -> dict[str, MappingFile]:
-    return {mapping.name: mapping for mapping in mappings}

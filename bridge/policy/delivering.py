@@ -13,12 +13,17 @@ from bridge.policy.values import same
 
 @dataclass(frozen=True, slots=True)
 class Delivering:
-    """Retries and confirmations. `attempts`: most that count against a lead; deadline in seconds after sending."""
+    """Retries and confirmations. `attempts`: most that count against a lead; deadline in seconds after sending.
+
+    `denied_fails`: a key that is denied a call, but not other ones, lacks a permission: each operation of LeadByte needs
+    its own. What was denied so has failed, for no other lead of the batch would fare better.
+    """
 
     attempts: int
     retry: Backoff
     confirm: Backoff
     confirm_deadline: float
+    denied_fails: bool = False
 
     def after_push(
         self, batch: Sequence[Delivery], outcomes: Sequence[Outcome], now: float, jitter: float
@@ -41,15 +46,18 @@ class Delivering:
 
         Throttled, denied or never sent: no attempt is used up; due again at `resume_at` where it was throttled, else at
         once, for the host's health is what holds it back. Refused: the batch is split until the lead that was refused
-        stands alone. No verdict: what may not be repeated is in doubt; of the rest no attempt is used up while the host
-        does not answer other questions either. Where it `answers` them the batch may be at fault, also where only it is
-        denied: it is split, and a lead that stands alone uses up an attempt.
+        stands alone, for nothing was carried out. No verdict: what may not be repeated is in doubt; of the rest no
+        attempt is used up while the host does not answer other questions either. Where it `answers` them the batch may
+        be at fault, also where only it is denied: it is split, and a lead that stands alone uses up an attempt; but with
+        `denied_fails` whatever is denied so has failed.
         """
         if isinstance(error, Refused):
             return _split(batch, str(error), now) if len(batch) > 1 else _failed(batch, str(error), now)
         if isinstance(error, LostAnswer | ServerFault):
             return self._without_verdict(batch, str(error), now, jitter, answers=answers)
         if isinstance(error, Denied) and answers:
+            if self.denied_fails:
+                return _failed(batch, str(error), now)
             return self._at_fault(batch, str(error), now, jitter, maybe=False)
         due_at = resume_at if isinstance(error, Throttled) else now
         return (Move(d, State.PENDING, due_at, str(error)) for d in batch)
@@ -58,7 +66,7 @@ class Delivering:
         """What the status API said; None: not applied yet, ask again."""
         match outcome.kind:
             case Kind.SYNCED:
-                return Move(delivery, State.SYNCED, now)
+                return Move(delivery, State.SYNCED, now, outcome.note or None)
             case Kind.REJECTED:
                 return Move(delivery, State.FAILED, now, outcome.reason)
             case Kind.FORGOTTEN if delivery.lane.repeatable:
@@ -114,7 +122,7 @@ class Delivering:
     def _after_outcome(self, delivery: Delivery, outcome: Outcome, now: float, jitter: float) -> Move:
         match outcome.kind:
             case Kind.SYNCED:
-                return Move(delivery, State.SYNCED, now)
+                return Move(delivery, State.SYNCED, now, outcome.note or None)
             case Kind.SUBMITTED:
                 due_at = now + self.confirm.interval(0, jitter)
                 return Move(delivery, State.SUBMITTED, due_at, request_id=outcome.request_id)
@@ -159,7 +167,7 @@ class Delivering:
         return Move(delivery, State.PENDING, due_at, reason, attempt=True, lane=lane, maybe=True)
 
 
-UNLISTED = "LeadSquared's answer does not name this lead"
+UNLISTED = "the answer does not name this lead"
 
 
 def alone(delivery: Delivery) -> Lane:

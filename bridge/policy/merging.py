@@ -33,11 +33,16 @@ class Settled:
     equal: bool = False
 
 
-def settle(fields: Stamped, agreed: Agreed, keys: frozenset[str], *, force: bool) -> Settled:
+def settle(
+    fields: Stamped, agreed: Agreed, keys: frozenset[str], *, force: bool, whole: bool = False
+) -> Settled:
     """Leave out what a newer delivery has already set; see whether the rest is what both sides agree on.
 
-    `keys` name the lead and are always sent. `force` sends even what is agreed, but never an older value.
+    `keys` name the lead and are always sent. `force` sends even what is agreed, but never an older value. What is to be
+    done `whole` (a reprocess by these values) is sent as it is, or not at all.
     """
+    if whole:
+        keys = frozenset(fields)
     wanted = {n: v for n, (v, stamp) in fields.items() if n in keys or not _newer_agreed(agreed, n, stamp)}
     left_out = len(wanted) < len(fields)
     if left_out and wanted.keys() <= keys:

@@ -11,6 +11,7 @@ from bridge.policy.backoff import Backoff
 LONGEST_WORD = 100
 """Characters of a status word that are told: a reply may hold a megabyte of it."""
 
+NOT_PROCESSED = "LeadByte does not show yet what it was told to do to the lead"
 RESOLVING = (Verdict.FINAL, Verdict.QUARANTINED)
 
 
@@ -21,7 +22,16 @@ class Polling:
     backoff: Backoff
 
     def after_reply(self, item: WaitingItem, reply: QueueReply, now: float, jitter: float) -> PollRecord:
-        """Resolved by a final or quarantined word; polled again after any other, until the deadline."""
+        """Resolved by a final or quarantined word; polled again after any other, until the deadline.
+
+        The words of before say nothing of a lead that LeadByte was told to process anew, until that has had its time.
+        """
+        if (
+            item.settles_at is not None
+            and now < item.settles_at
+            and item.said == (reply.status, reply.processed)
+        ):
+            return self._again(item, NOT_PROCESSED, now, jitter, reply)
         if reply.verdict in RESOLVING:
             return PollRecord(item.id, ItemState.RESOLVED, now, None, reply)
         return self._again(item, _not_final(reply), now, jitter, reply)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Final, TypeAlias
 
@@ -12,9 +12,14 @@ from bridge.model import Stamp
 Agreed: TypeAlias = Mapping[str, tuple[str, Stamp]]
 """What both sides last agreed on for one identity: field → (digest of its value, how new that value is)."""
 
+_TRUTH: Final = {"true": "1", "false": "0"}
+_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:Z|\+00:00)?)?", re.ASCII)
 _MILLISECONDS: Final = re.compile(r"(\d\d:\d\d:\d\d)\.0+$")
-_PHONE: Final = re.compile(r"^\+[\d\s().-]{6,}$")
+_PHONE: Final = re.compile(r"\+[\d\s().-]{6,}")
+_LOCAL_PHONE: Final = re.compile(r"[\d\s()-]{8,}")
 _NOT_DIGITS: Final = re.compile(r"\D")
+_FEWEST_DIGITS: Final = 7
+"""Of a phone number without its country."""
 
 
 def same(ours: str, theirs: str) -> bool:
@@ -23,11 +28,46 @@ def same(ours: str, theirs: str) -> bool:
 
 
 def normal(value: str) -> str:
-    """The one spelling of a value: LeadSquared adds `.000` to dates and is free with spaces in phone numbers."""
+    """The one spelling of a value, to compare by: what LeadSquared gives back may be spelt otherwise than it was sent.
+
+    It adds `.000` to dates, and midnight to days, is free with spaces and hyphens in phone numbers, and has "1" and "0"
+    for what others call true and false.
+    """
     trimmed = value.strip()
-    if trimmed.startswith("+") and _PHONE.match(trimmed):
-        return "+" + _NOT_DIGITS.sub("", trimmed)
-    return _MILLISECONDS.sub(r"\1", trimmed) if ":" in trimmed else trimmed
+    spelt = _SPELLINGS.get(trimmed[:1])  # by the first character, so that most values cost no more than this
+    return spelt(trimmed) if spelt else trimmed
+
+
+def _truth(text: str) -> str:
+    return _TRUTH.get(text.lower(), text) if len(text) <= len("false") else text
+
+
+def _phone(text: str) -> str:
+    return "+" + _NOT_DIGITS.sub("", text) if _PHONE.fullmatch(text) else text
+
+
+def _figures(text: str) -> str:
+    if text.isdecimal():
+        return text
+    moment = _MOMENT.fullmatch(text) if text[4:5] == "-" else None
+    if moment:
+        return _moment(*moment.groups())
+    if ":" in text:
+        return _MILLISECONDS.sub(r"\1", text)
+    digits = _NOT_DIGITS.sub("", text) if _LOCAL_PHONE.fullmatch(text) else ""
+    return digits if len(digits) >= _FEWEST_DIGITS else text
+
+
+def _moment(day: str, time: str | None, fraction: str | None) -> str:
+    part = (fraction or "").rstrip("0")
+    return f"{day} {time or '00:00:00'}" + (f".{part}" if part else "")
+
+
+_SPELLINGS: Final[Mapping[str, Callable[[str], str]]] = {
+    **dict.fromkeys("tTfF", _truth),
+    **dict.fromkeys("0123456789(", _figures),
+    "+": _phone,
+}
 
 
 def digest(value: str) -> str:

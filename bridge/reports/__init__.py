@@ -6,6 +6,7 @@ from bridge.reports.data import write_csv, write_json
 from bridge.reports.findings import write_findings, write_findings_json
 from bridge.reports.groups import Group
 from bridge.reports.masking import mask, mask_reason
+from bridge.reports.operations import operation_words
 from bridge.reports.page import write_html
 from bridge.reports.report import Lead, Report, build
 from bridge.reports.text import write_text
@@ -20,6 +21,7 @@ __all__ = [
     "mask",
     "mask_reason",
     "one_line",
+    "operation_words",
     "total",
     "write_csv",
     "write_findings",

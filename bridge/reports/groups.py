@@ -34,16 +34,16 @@ class Groups:
     """Leads put into groups as they come. Beyond `MOST_GROUPS` all new reasons of a state share one group."""
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[str, str], Group] = {}
+        self._groups: dict[tuple[str, str, bool], Group] = {}
 
     def add(self, lead: Lead) -> None:
         """Count the lead; keep it if it is one of the first of its group."""
-        key = (lead.state, lead.common)
+        key = (lead.state, lead.common, lead.to_leadbyte)
         if key not in self._groups and len(self._groups) >= MOST_GROUPS:
-            key = (lead.state, OTHER)
+            key = (lead.state, OTHER, lead.to_leadbyte)
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = _group(*key, lead.stage)
+            group = self._groups[key] = _group(*key[:2], lead)
         group.count += 1
         if len(group.leads) < MOST_LEADS:
             group.leads.append(lead)
@@ -56,15 +56,15 @@ class Groups:
         return sorted(self._groups.values(), key=lambda group: (-group.count, group.state, group.reason))
 
 
-def _group(state: str, reason: str, stage: str) -> Group:
-    return Group(
-        reason or "no reason was given", state, stage, hint(state, stage, reason), _command(state, reason)
-    )
+def _group(state: str, reason: str, first: Lead) -> Group:
+    told = hint(state, first.stage, reason, to_leadbyte=first.to_leadbyte)
+    command = _command(state, reason, to_leadbyte=first.to_leadbyte)
+    return Group(reason or "no reason was given", state, first.stage, told, command)
 
 
-def _command(state: str, reason: str) -> str:
+def _command(state: str, reason: str, *, to_leadbyte: bool) -> str:
     if state == "in_doubt":
-        return "bridge resolve QUEUE_ID --as done|not-done"
+        return f"bridge resolve {'DELIVERY' if to_leadbyte else 'QUEUE_ID'} --as done|not-done"
     if state == "expired":
         return "bridge resync --refetch --state expired"
     command = f"bridge resync --state {shlex.quote(state)}"

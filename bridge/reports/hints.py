@@ -12,9 +12,34 @@ BY_STATE: Final = {
         "look at it in LeadSquared and say which it was only if you cannot wait."
     ),
 }
+LEADBYTE_IN_DOUBT: Final = (
+    "LeadByte's answer was lost and the operation may have been carried out; only a person can tell, and it is never "
+    "sent twice: look at the lead in LeadByte, then say which it was with `bridge resolve`."
+)
 FAMILIES: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), hint)
     for pattern, hint in (
+        (
+            r"(API )?key does not have the .{0,60}permission|Leads > Update|Quarantine > Process|Update Payout/Revenue",
+            "LeadByte's API key lacks this permission: tick it there (Admin → Tech Hub → REST API), then retry.",
+        ),
+        (
+            r"lead is not approved",
+            "LeadByte takes financials of Approved leads only: wait until the lead is approved, or correct its id.",
+        ),
+        (
+            r"unknown field",
+            "LeadByte's campaign has no such field: correct its name in the mapping or the command.",
+        ),
+        (
+            r"cannot be triggered",
+            "This delivery is not triggered by the REST API: set it so in LeadByte, or correct its id.",
+        ),
+        (
+            r"lead is not valid|quarantined lead not found|(^|[:;] )lead not found",
+            "LeadByte has no valid lead by this leadId, or holds none in quarantine by this quarantineId: poll its "
+            "queueId with `bridge leadbyte queue`, and correct the id.",
+        ),
         (
             r"attribute.*(does not|doesn't|do not) exist|MXUnknownAttribute",
             "A mapping names a field that LeadSquared does not have: correct it there (`bridge check` tells which).",
@@ -64,8 +89,13 @@ MAPPING: Final = (
 OTHER: Final = "Look at one of these leads with `bridge show QUEUE_ID`, mend the cause, then retry."
 
 
-def hint(state: str, stage: str, reason: str) -> str:
-    """What a person is advised to do about a lead that is in this state for this reason."""
+def hint(state: str, stage: str, reason: str, *, to_leadbyte: bool = False) -> str:
+    """What a person is advised to do about a lead that is in this state for this reason.
+
+    `to_leadbyte`: about an operation on LeadByte's side.
+    """
+    if state == "in_doubt" and to_leadbyte:
+        return LEADBYTE_IN_DOUBT
     if state in BY_STATE:
         return BY_STATE[state]
     if stage == "map":

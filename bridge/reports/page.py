@@ -64,12 +64,15 @@ def _section(group: Group) -> Iterator[str]:
     more = group.count - len(group.leads)
     shown = f"The first {len(group.leads)}; {more:,} more are in the CSV report" if more else "All of them"
     yield f"<table>\n<caption>{shown}</caption>\n<thead><tr>"
-    yield "".join(f'<th scope="col">{title}</th>' for title in TITLES)
+    numbered = group.state == "in_doubt"
+    titles = (*TITLES, "Delivery") if numbered else TITLES
+    yield "".join(f'<th scope="col">{title}</th>' for title in titles)
     yield "</tr></thead>\n<tbody>\n"
     for lead in group.leads:
         last = readable(lead.last_attempt_at) if lead.last_attempt_at else "never"
         rest = (lead.mapping or "", lead.identifier or "", str(lead.attempts), last, lead.reason)
-        cells = "".join(f"<td>{_text(cell)}</td>" for cell in rest)
+        number = ("" if lead.delivery is None else str(lead.delivery),) if numbered else ()
+        cells = "".join(f"<td>{_text(cell)}</td>" for cell in (*rest, *number))
         yield f'<tr><th scope="row">{_text(lead.queue_id)}</th>{cells}</tr>\n'
     yield "</tbody>\n</table>\n"
 

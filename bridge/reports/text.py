@@ -15,6 +15,8 @@ from bridge.reports.report import Lead, Report
 
 WIDTH: Final = 100
 TITLES: Final = ("QUEUE ID", "MAPPING", "IDENTIFIER", "TRIES", "LAST (UTC)")
+NUMBER: Final = "NO."
+"""Of the delivery: `bridge resolve` takes it, so leads in doubt are shown with it."""
 SHARED: Final = 33
 """Cells that the mapping and the identifier have between them."""
 MOST_IDENTIFIER: Final = 21
@@ -45,7 +47,8 @@ def _group(group: Group, leads: list[Lead], *, unmasked: bool) -> Iterator[str]:
     yield from _wrapped(f"{group.count:,} {group.state} at {group.stage}: {one_line(group.reason)}", "  ")
     yield from _wrapped(group.hint, "  ", "  ")
     yield f"  {one_line(group.resync)}"
-    rows = [TITLES, *(_cells(lead) for lead in leads)]
+    numbered = group.state == "in_doubt"
+    rows = [_titles(numbered=numbered), *(_cells(lead, numbered=numbered) for lead in leads)]
     widths = _widths(rows, unmasked=unmasked)
     for row in rows:
         yield "  " + " ".join(fitted(cell, width) for cell, width in zip(row, widths, strict=True))
@@ -58,12 +61,19 @@ def _widths(rows: list[tuple[str, ...]], *, unmasked: bool) -> tuple[int, ...]:
     mapping, identifier = (max(cell_len(one_line(row[column])) for row in rows) for column in (1, 2))
     if not unmasked:
         identifier = min(identifier, MOST_IDENTIFIER)
-    return 40, min(mapping, max(SHARED - identifier, SHARED - MOST_IDENTIFIER)), identifier, 5, 16
+    numbered = [max(len(row[5]) for row in rows)] if len(rows[0]) > len(TITLES) else []
+    shared = SHARED - sum(width + 1 for width in numbered)
+    return 40, min(mapping, max(shared - identifier, shared - MOST_IDENTIFIER)), identifier, 5, 16, *numbered
 
 
-def _cells(lead: Lead) -> tuple[str, ...]:
+def _titles(*, numbered: bool) -> tuple[str, ...]:
+    return (*TITLES, NUMBER) if numbered else TITLES
+
+
+def _cells(lead: Lead, *, numbered: bool) -> tuple[str, ...]:
     last = readable(lead.last_attempt_at)[:16] if lead.last_attempt_at else "never"
-    return lead.queue_id, lead.mapping or "-", lead.identifier or "-", f"{lead.attempts:>5}", last
+    told = (lead.queue_id, lead.mapping or "-", lead.identifier or "-", f"{lead.attempts:>5}", last)
+    return (*told, "-" if lead.delivery is None else str(lead.delivery)) if numbered else told
 
 
 def readable(iso: str) -> str:

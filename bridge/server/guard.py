@@ -8,7 +8,9 @@ import math
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
+from urllib.parse import quote
 
+from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -17,17 +19,57 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bridge.policy.rating import Bucket, Guesses, Rate
 
 FRAMING: Final = frozenset((b"transfer-encoding", b"content-length"))
+GUESSED: Final = "too many wrong tokens; try again later"
+
+
+def known(base: str) -> str:
+    """The path that a request for `base/SECRET` has behind a SecretPath."""
+    return f"{base}/…"
+
+
+class SecretPath:
+    """ASGI middleware, before all others. Behind it no scope holds the secret that is the last part of a path.
+
+    Whoever shows the secret asks for `known(base)` behind it, whoever does not for `base` itself, which nothing may serve:
+    that is an unknown path like any other. Compared in constant time; wrong ones from one address come at `rate` at most, and
+    the right one always: LeadSquared may disable a webhook that answers 429.
+    """
+
+    def __init__(self, app: ASGIApp, *, base: str, secret: SecretStr, rate: Rate) -> None:
+        self._app, self._base = app, base
+        self._secret, self._guesses = secret.get_secret_value().encode(), Guesses(rate)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request. Cancelled where its answer is not being read, as by Guard."""
+        app = self._app
+        if scope["type"] == "http" and f"{scope['path']}/".startswith(f"{self._base}/"):
+            right = self._opens(scope["path"])
+            path = known(self._base) if right else self._base
+            app = app if right else self._held_back(scope) or app
+            scope = {**scope, "path": path, "raw_path": quote(path).encode()}
+        with suppress(asyncio.CancelledError):
+            await app(scope, receive, send)
+
+    def _opens(self, path: str) -> bool:
+        shown = path.removeprefix(self._base).removeprefix("/")
+        return hmac.compare_digest(shown.encode(), self._secret)
+
+    def _held_back(self, scope: Scope) -> JSONResponse | None:
+        address = scope["client"][0] if scope["client"] else ""
+        wait = self._guesses.judge(address, asyncio.get_running_loop().time(), right=False)
+        return JSONResponse({"error": GUESSED}, 429, _after(wait)) if wait else None
 
 
 class Guard:
     """ASGI middleware. Answers what is let in no further itself.
 
     Each of `paths` has a bucket of its own, and all other paths one together, so that a flood at one of them does not
-    make a health check fail. An `Origin` header comes from a web page only: no page has any business here.
+    make a health check fail. An `Origin` header comes from a web page only: no page has any business here. The paths of
+    `always` are open however many come, and whatever they say they are: SecretPath has judged them.
     """
 
-    def __init__(self, app: ASGIApp, *, paths: Collection[str], rate: Rate) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, *, paths: Collection[str], always: Collection[str], rate: Rate) -> None:
+        self._app, self._always = app, frozenset(always)
         self._others = Bucket(rate)
         self._buckets = {path: Bucket(rate) for path in paths}
 
@@ -39,15 +81,19 @@ class Guard:
     def _refusal(self, scope: Scope) -> JSONResponse | None:
         if scope["type"] != "http":
             return None
-        wait = self._buckets.get(scope["path"], self._others).take(asyncio.get_running_loop().time())
+        judged = scope["path"] in self._always
+        wait = 0.0 if judged else self._wait(scope["path"])
         if wait:
             return JSONResponse({"error": "too many requests; try again later"}, 429, _after(wait))
         names = {name for name, _ in scope["headers"]}
         if names >= FRAMING:
             return JSONResponse({"error": "the body's length is told twice"}, 400, {"Connection": "close"})
-        if b"origin" in names:
+        if b"origin" in names and not judged:
             return JSONResponse({"error": "not for web pages"}, 403)
         return None
+
+    def _wait(self, path: str) -> float:
+        return self._buckets.get(path, self._others).take(asyncio.get_running_loop().time())
 
 
 class Doorkeeper:
@@ -64,7 +110,7 @@ class Doorkeeper:
         address = request.client.host if request.client else ""
         wait = self._guesses.judge(address, asyncio.get_running_loop().time(), right=right)
         if wait:
-            raise HTTPException(429, "too many wrong tokens; try again later", _after(wait))
+            raise HTTPException(429, GUESSED, _after(wait))
         if not right:
             raise HTTPException(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
 

@@ -1,17 +1,19 @@
-"""What a request holds: its body within bounds, and the tracks in it."""
+"""What a request holds: its body within bounds, and the tracks or the JSON in it."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from bridge.exchange import lenient
 from bridge.intake import BadLine, Kind, read_tracks
-from bridge.model import Track
+from bridge.model import Json, Track
 
 MOST_REFUSED: Final = 1000
 PATIENCE: Final = 8
@@ -24,6 +26,15 @@ KINDS: Final[Mapping[str, Kind]] = {
     "text/csv": "csv",
     "text/plain": "auto",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Of one request: most bytes of its body, seconds until that is here, seconds for what is done with it."""
+
+    max_body: int
+    body_seconds: float
+    answer_seconds: float
 
 
 def kind_of(request: Request) -> Kind:
@@ -39,18 +50,19 @@ def kind_of(request: Request) -> Kind:
     return kind
 
 
-async def body_of(request: Request, most: int, seconds: float) -> bytes:
+async def body_of(request: Request, bounds: Bounds) -> bytes:
     """The whole body. One that is not far too large is read to its end: a caller that still sends misses the answer.
 
-    Raises HTTPException 413 for more than `most` bytes, 408 where it takes longer than `seconds`.
+    Raises HTTPException 413 for more bytes than may be, 408 where it takes too long.
     """
+    most = bounds.max_body
     close = {"Connection": "close"}
     too_large = HTTPException(413, f"the body is larger than {most} bytes; send several", close)
     if int(request.headers.get("content-length", "0")) > PATIENCE * most:
         raise too_large
     body, size = bytearray(), 0
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(bounds.body_seconds):
             async for part in request.stream():
                 size += len(part)
                 if size > PATIENCE * most:
@@ -61,6 +73,14 @@ async def body_of(request: Request, most: int, seconds: float) -> bytes:
     if size > most:
         raise too_large
     return bytes(body)
+
+
+def json_of(body: bytes) -> Json | None:
+    """The JSON that a body is; None where it is none: no UTF-8, broken, nested too deep, or too many values."""
+    try:
+        return lenient(body.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        return None
 
 
 def tracks_of(body: bytes, kind: Kind) -> tuple[list[Track], list[BadLine]]:

@@ -62,6 +62,12 @@ class Leadbyte(Group):
         default_factory=dict,
         description="JSON object of status words and what they mean, over the built-in ones: final, pending, quarantined",
     )
+    batch_size: int = Field(
+        default=25, ge=1, le=100, description="Most leads in one update of leads in LeadByte"
+    )
+    batch_linger_seconds: SecondsOrNone = Field(
+        default=1.0, description="Seconds an update for LeadByte waits for others to fill a batch"
+    )
 
 
 class Leadsquared(Group):
@@ -95,6 +101,16 @@ class Leadsquared(Group):
     )
     confirm_deadline_seconds: Seconds = Field(
         default=43200.0, description="Seconds after which an async update that was not applied has failed"
+    )
+    changes_seconds: Seconds = Field(
+        default=30.0,
+        description="Seconds between looks for changed leads, where a mapping file says feedback",
+    )
+    changes_first_seconds: SecondsOrNone = Field(
+        default=86400.0, description="How far back the very first look for changed leads goes, in seconds"
+    )
+    metrics_seconds: Seconds = Field(
+        default=60.0, description="Seconds between looks at the async queue while updates are in flight"
     )
 
 
@@ -133,6 +149,10 @@ class Server(Group):
     )
     token: Secret = Field(
         default=UNSET, description="Bearer token of POST /v1/leads; unset: no intake over HTTP"
+    )
+    webhook_token: Secret = Field(
+        default=UNSET,
+        description="Last part of the webhook's address, POST /v1/webhooks/leadsquared/TOKEN; unset: TOKEN is used",
     )
 
 
@@ -209,6 +229,13 @@ class Settings(Group):
     def secrets(self) -> frozenset[str]:
         """Every secret value that is set, also as it looks in a URL: what no output may hold."""
         there = self.leadsquared
-        held = (self.leadbyte.key, there.access_key, there.secret_key, there.async_api_key, self.server.token)
+        held = (
+            self.leadbyte.key,
+            there.access_key,
+            there.secret_key,
+            there.async_api_key,
+            self.server.token,
+            self.server.webhook_token,
+        )
         plain = {secret.get_secret_value() for secret in held} - {""}
         return frozenset(plain | {quote(secret, safe="") for secret in plain})

@@ -8,12 +8,14 @@ from bridge.simulator.populate import Mix, populate
 from bridge.simulator.queue import Profile
 from bridge.simulator.rules import Refusal, Rules
 from bridge.simulator.serve import Servers, serve
+from bridge.simulator.webhooks import WebhookCall, WebhookOptions
 from bridge.simulator.world import World
-from bridge.simulator.writes import BulkOptions, Write
+from bridge.simulator.writes import BulkOptions, Edit, Write
 
 __all__ = [
     "KINDS",
     "BulkOptions",
+    "Edit",
     "Faults",
     "Limits",
     "Mix",
@@ -22,6 +24,8 @@ __all__ = [
     "Refusal",
     "Rules",
     "Servers",
+    "WebhookCall",
+    "WebhookOptions",
     "World",
     "Write",
     "add_approved",

@@ -28,12 +28,19 @@ control API; CONTROL is the address "control" of that line (.../_sim); it takes 
   GET  CONTROL/leads           what LeadSquared holds
   GET  CONTROL/stats           calls, refusals, updates
   GET  CONTROL/operations      what was done to LeadByte's leads: updates, releases, financials
+  GET  CONTROL/webhooks        LeadSquared's webhooks, and what each call of them was answered
   POST CONTROL/create-unknown  create the leads that LeadSquared does not know
+  POST CONTROL/edit            the sales team changes a lead, by its e-mail address or ProspectID:
+                               {"lead": "ann@example.com", "values": {"ProspectStage": "Sold"}}
+  POST CONTROL/touch           the sales team adds an activity, which changes no value: {"lead": ...}
+  POST CONTROL/webhooks        tell this address of every lead that is updated:
+                               {"url": "http://127.0.0.1:8437/v1/webhooks/leadsquared/TOKEN"}
   POST CONTROL/faults          make calls fail: {"rates": {"leadsquared": {"error_500": 0.1}},
                                "fail_next": [{"kind": "throttle", "times": 2, "at": "leadbyte"}]};
-                               an unknown kind is answered with those that there are
+                               an unknown kind or place is answered with those that there are
 
-example: curl -sS CONTROL/queue-ids | bridge enqueue --from -
+examples: curl -sS CONTROL/queue-ids | bridge enqueue --from -
+          curl -sS CONTROL/faults -d '{"fail_next": [{"kind": "hang", "at": "leadsquared.bulk_update"}]}'
 """
 
 
@@ -78,6 +85,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="HTTP status of a call that is refused for the limit",
     )
     parser.add_argument(
+        "--processing",
+        type=float,
+        default=0.0,
+        help="seconds that LeadByte takes to reprocess, release or reject a lead",
+    )
+    parser.add_argument(
         "--async-delay", type=float, default=0.5, help="seconds until an async update is applied"
     )
     parser.add_argument("--queue-any", action="store_true", help="answer unknown queueIds as still queued")
@@ -110,6 +123,7 @@ def build(options: argparse.Namespace) -> World:
     for host in ("leadsquared", "leadsquared_async"):
         world.limit(host, Limits(calls, seconds, options.hidden, options.throttle_form))
     world.tasks.options.delay = options.async_delay
+    world.campaign.rules.seconds = options.processing
     mix = Mix(
         unknown=options.unknown,
         slow=options.slow,

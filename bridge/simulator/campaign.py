@@ -125,9 +125,9 @@ class Campaign:
     def queue_again(
         self, lead: QueueLead, action: Literal["reprocess", "release", "reject"], now: float
     ) -> None:
-        """The lead is queued until `rules.seconds` later, and then judged by the rules."""
+        """The lead is in process until `rules.seconds` later, and then judged by the rules."""
         self._order += 1
-        lead.in_process = True
+        lead.process(now)
         self._again.append(_Again(now + self.rules.seconds, self._order, action, lead))
 
     def book(self, lead_id: str, booking: Booking) -> None:
@@ -149,8 +149,7 @@ class Campaign:
     def _judge(self, again: _Again) -> None:
         lead = again.lead
         refusal = REJECTED if again.action == "reject" else self._refusal(lead, again.due_at)
-        lead.reply = self._reply(lead, refusal, again.due_at)
-        lead.in_process, lead.quarantined_until = False, 0.0
+        lead.judged(self._reply(lead, refusal, again.due_at))
         self.enter(lead)
 
     def _refusal(self, lead: QueueLead, at: float) -> Refusal | None:
@@ -173,7 +172,7 @@ class Campaign:
 
 
 def status(lead: QueueLead, now: float) -> str | None:
-    """The status word that a poll would show now; None while the lead is queued."""
+    """The lead's status word; None while it is queued or in process."""
     shown = lead.peek(now)
     return None if shown is None else str(shown.get("status"))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from itertools import count
 from random import Random
 from typing import Any, Final
 from uuid import UUID
@@ -51,11 +52,16 @@ def stamp(now: float) -> str:
 
 
 class Crm:
-    """Leads by ProspectID. Values are text; empty ones are not kept."""
+    """Leads by ProspectID. Values are text; empty ones are not kept.
+
+    `modified`: ProspectID → when the lead last changed, finer than its ModifiedOn shows; activities count too.
+    """
 
     def __init__(self, rng: Random, schema: Iterable[Field] = SCHEMA) -> None:
         self.schema = {field.name: field for field in schema}
         self.leads: dict[str, dict[str, str]] = {}
+        self.modified: dict[str, float] = {}
+        self._numbers = count(1)
         self._rng = rng
         self._unique: dict[str, dict[str, str]] = {name: {} for name in UNIQUE}
 
@@ -70,7 +76,7 @@ class Crm:
             raise ValueError(str(refusal))
         self.leads[prospect] = {
             "ProspectID": prospect,
-            "ProspectAutoId": str(len(self.leads) + 1),
+            "ProspectAutoId": str(next(self._numbers)),
             "ProspectStage": "Prospect",
             "CreatedOn": stamp(now),
         }
@@ -81,6 +87,14 @@ class Crm:
         """The ProspectID of the lead whose unique field `name` holds `value`."""
         key = unique_key(name, value)
         return self._unique[name].get(key) if key else None
+
+    def by_phone(self, text: str) -> list[str]:
+        """The ProspectIDs of the leads with this number, written with its country's code or without."""
+        whole = self.find("Phone", text)
+        if whole:
+            return [whole]
+        national = unique_key("Phone", text).lstrip("0")
+        return [prospect for prospect, lead in self.leads.items() if _national(lead) == national != ""]
 
     def unknown_names(self, names: Iterable[str]) -> list[str]:
         """The attributes that the schema lacks, each once, in order."""
@@ -132,7 +146,12 @@ class Crm:
                 lead.pop(name, None)
             if name in UNIQUE and text:
                 self._unique[name][unique_key(name, text)] = prospect
-        lead["ModifiedOn"] = stamp(now)
+        self.touch(prospect, now)
+
+    def touch(self, prospect: str, now: float) -> None:
+        """The lead counts as modified, whatever was done to it."""
+        self.leads[prospect]["ModifiedOn"] = stamp(now)
+        self.modified[prospect] = now
 
     def _forget_unique(self, name: str, lead: Mapping[str, str]) -> None:
         if name in UNIQUE and name in lead:
@@ -171,6 +190,11 @@ def normalised(field: Field, text: str) -> str:
     if field.kind == "Boolean":
         return "1" if text.lower() in ("1", "true") else "0"
     return text
+
+
+def _national(lead: Mapping[str, str]) -> str:
+    """A stored number without its country's code: +44-7700900123."""
+    return unique_key("Phone", lead.get("Phone", "").partition("-")[2])
 
 
 def _acceptable(field: Field, text: str) -> bool:

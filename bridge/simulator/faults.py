@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from random import Random
 from typing import Final
 
@@ -31,6 +32,7 @@ AFTER: Final = frozenset(
     {
         "reset_after",
         "hang_after",
+        "error_500_after",
         "trickle",
         "half_headers",
         "cut",
@@ -48,7 +50,7 @@ AFTER: Final = frozenset(
 
 KINDS: Final = BEFORE | AFTER
 """reset_*: the connection is reset · close: it is closed without a byte · refuse: it is reset, and the host refuses
-connections for `refuse_seconds` · hang*: no answer for `hang_seconds`, then a reset · error_500: plain text ·
+connections for `refuse_seconds` · hang*: no answer for `hang_seconds`, then a reset · error_500*: plain text ·
 html_502, html_200: an HTML page · mx_error: the vendor's own error for the whole call; mx_error_200: with HTTP 200 ·
 throttle: a rate limit refusal although there is room · denied: the vendor's answer to a wrong key · wrong_region: its
 answer at a wrong host, naming the right one · redirect: a 302 to another port, which counts what comes there ·
@@ -60,6 +62,25 @@ wrong_type: the right JSON sent as text/html."""
 
 HARMLESS: Final = frozenset({"wrong_charset", "wrong_type"})
 """Faults that leave the answer readable: JSON is UTF-8 whatever its headers say."""
+
+ENDPOINTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "leadbyte": ("apiqueue", "leads", "quarantine", "financials"),
+    "leadsquared": (
+        "bulk_update",
+        "metadata",
+        "by_ids",
+        "by_email",
+        "by_phone",
+        "by_id",
+        "recently_modified",
+        "user",
+    ),
+    "leadsquared_async": ("update", "status", "metrics"),
+}
+PLACES: Final = frozenset(
+    {"", *ENDPOINTS, *(f"{host}.{name}" for host, names in ENDPOINTS.items() for name in names)}
+)
+"""Where calls can go wrong: everywhere, at a host, at one of its endpoints."""
 
 
 @dataclass(slots=True)
@@ -96,10 +117,11 @@ class Faults:
         self.set_rates(self.rates)
 
     def set_rates(self, rates: Mapping[str, Mapping[str, float]]) -> None:
-        """Replace all rates. Raises ValueError for an unknown kind or shares that cannot be."""
+        """Replace all rates. Raises ValueError for an unknown place or kind, or shares that cannot be."""
         for place, shares in rates.items():
+            _known("place", place, PLACES)
             for kind in shares:
-                _known(kind)
+                _known("fault", kind, KINDS)
             if min(shares.values(), default=0) < 0 or sum(shares.values()) > 1:
                 raise ValueError(
                     f"the shares at {place or 'everywhere'} must be from 0 to 1, together at most 1"
@@ -107,8 +129,12 @@ class Faults:
         self.rates = rates
 
     def fail_next(self, kind: str, times: int = 1, at: str = "") -> None:
-        """The next `times` calls at that place go wrong; orders of one place are served in turn."""
-        self._orders.append(_Order(_known(kind), times, at))
+        """The next `times` calls at that place go wrong; orders of one place are served in turn.
+
+        Raises ValueError for an unknown place or kind.
+        """
+        known_fault(kind, at)
+        self._orders.append(_Order(kind, times, at))
 
     def pick(self, rng: Random, place: str) -> str | None:
         """The fault of the call that has just arrived at `place` (`host.endpoint`), or None."""
@@ -145,7 +171,14 @@ class Faults:
         return {}
 
 
-def _known(kind: str) -> str:
-    if kind not in KINDS:
-        raise ValueError(f"no such fault: {kind}; known are {', '.join(sorted(KINDS))}")
-    return kind
+def known_fault(kind: str, at: str) -> None:
+    """Raises ValueError for an unknown kind or place, naming the nearest known one."""
+    _known("fault", kind, KINDS)
+    _known("place", at, PLACES)
+
+
+def _known(what: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        names = sorted(filter(None, known))
+        (nearest,) = get_close_matches(name, names, 1, 0.0)
+        raise ValueError(f"no such {what}: {name}; the nearest is {nearest}; known are {', '.join(names)}")

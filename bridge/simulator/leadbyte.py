@@ -43,7 +43,7 @@ def api_queue(world: World, call: Call) -> Reply:
     if lead is None:
         return _unknown(call.tail, world.profile)
     profile = lead.profile or world.profile
-    reply = lead.poll(world.clock())
+    reply = lead.poll(world.clock(), profile)
     return json_reply(processed(lead.queue_id, reply, profile) if reply else queued(lead.queue_id, profile))
 
 
@@ -67,7 +67,13 @@ def submit(world: World, call: Call) -> Reply:
     if not isinstance(lead, dict) or not lead:
         return error("No lead data was sent")
     at = datetime.fromtimestamp(world.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    response = {"code": 1, "response": "OK", "info": [], "leadId": world.campaign.new_id("leadId")}
+    response = {
+        "code": 1,
+        "response": "OK",
+        "info": [],
+        "leadId": world.campaign.new_id("leadId"),
+        "payout": "Complete",
+    }
     queue_id = world.add_lead({"status": "Approved", "processed": at, "response": response, "lead": lead})
     return Reply(_QUEUED % json.dumps(queue_id).encode())
 

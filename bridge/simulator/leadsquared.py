@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from bridge.simulator.bulk import bulk_update
 from bridge.simulator.host import Endpoint, Handler, HostSpec
+from bridge.simulator.recently_modified import recently_modified
 from bridge.simulator.wire import BadCallError, Call, Reply, json_reply, mx_error
 from bridge.simulator.world import World
 
@@ -76,6 +77,14 @@ def _by_unique(field: str, parameter: str, world: World, call: Call) -> Reply:
     return json_reply([world.crm.flat(prospect)] if prospect else [])
 
 
+def by_phone(world: World, call: Call) -> Reply:
+    """RetrieveLeadByPhoneNumber: every lead that has this number, the country's code left out or not."""
+    value = call.query.get("phone")
+    if value is None:
+        return mx_error(500, "MXMandatoryAttributeMissingException", "'phone' is mandatory")
+    return json_reply([world.crm.flat(prospect) for prospect in world.crm.by_phone(value)])
+
+
 def lookup(field: str, parameter: str) -> Handler:
     """A read by one unique field: an array of at most one lead."""
     return partial(_by_unique, field, parameter)
@@ -107,8 +116,9 @@ LEADSQUARED: Final = HostSpec(
         ("GET", f"{_LEADS}/Leads.GetByEmailaddress"): Endpoint(
             "by_email", _region_gate, lookup("EmailAddress", "emailaddress")
         ),
-        ("GET", f"{_LEADS}/RetrieveLeadByPhoneNumber"): Endpoint(
-            "by_phone", _region_gate, lookup("Phone", "phone")
+        ("GET", f"{_LEADS}/RetrieveLeadByPhoneNumber"): Endpoint("by_phone", _region_gate, by_phone),
+        ("POST", f"{_LEADS}/Leads.RecentlyModified"): Endpoint(
+            "recently_modified", _region_gate, recently_modified
         ),
         ("GET", f"{_LEADS}/Leads.GetById"): Endpoint("by_id", _region_gate, lookup("ProspectID", "id")),
         ("GET", "/v2/Authentication.svc/UserByAccessKey.Get"): Endpoint("user", keys_gate, user),

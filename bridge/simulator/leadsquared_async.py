@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -96,13 +97,21 @@ def metrics(world: World, _call: Call) -> Reply:
     waiting = world.tasks.waiting()
     oldest = min((task.accepted_at for task in waiting), default=now)
     rate = world.tasks.finished_since(now - 60)
-    return json_reply(
-        {
-            "PendingMessages": len(waiting),
-            "MaxDelayInSeconds": round(now - oldest),
-            "ProcessingRatePerMinute": rate,
-        }
-    )
+    shown = {
+        "PendingMessages": len(waiting),
+        "MaxDelayInSeconds": round(now - oldest),
+        "ProcessingRatePerMinute": rate,
+    }
+    spelt = _SPELT[world.tasks.options.metrics]
+    return json_reply({spelt(name): number for name, number in shown.items()})
+
+
+_SPELT: Final[Mapping[str, Callable[[str], str]]] = {
+    "pascal": str,
+    "camel": lambda name: f"{name[0].lower()}{name[1:]}",
+    "lower": str.lower,
+    "upper": str.upper,
+}
 
 
 LEADSQUARED_ASYNC: Final = HostSpec(

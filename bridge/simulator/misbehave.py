@@ -92,6 +92,7 @@ def _wrong_type(reply: Reply, _faults: Faults) -> Reply:
 
 _SPOILED: Final[Mapping[str, Callable[[Reply, Faults], Reply]]] = {
     "error_500": _error_500,
+    "error_500_after": _error_500,
     "html_502": _html_502,
     "html_200": _html_200,
     "truncated": _truncated,

@@ -29,7 +29,8 @@ class Profile:
     not have sets the others and is warned of, or that lead fails. `lacking`: an update that releases or rejects by a key
     without "Quarantine > Process" is refused as a whole, or that lead fails. `release_results`: the page's spelling, or
     the right one. `not_held`: a release of a lead that is not quarantined is an error, or is told of in `details`.
-    `financials`: one lead that is not approved refuses them all, or the others are booked all the same.
+    `financials`: one lead that is not approved refuses them all, or the others are booked all the same. `in_process`: what
+    polls say of a lead that is reprocessed, released or rejected until that is done: what they said before, or queued.
     """
 
     envelope: Literal["records", "results", "bare"] = "records"
@@ -50,13 +51,15 @@ class Profile:
     )
     not_held: Literal["error", "details"] = "error"
     financials: Literal["whole", "partial"] = "whole"
+    in_process: Literal["before", "queued"] = "before"
 
 
 @dataclass(slots=True)
 class QueueLead:
     """One submitted lead. Queued until `ready_at` and for `queued_polls` more polls, then quarantined until
     `quarantined_until` under `quarantine_id`, then `reply`: status, processed, response, and the sections by their usual
-    names. Queued as well while it is `in_process` again (reprocessed, released or rejected)."""
+    names. While it is `in_process` again (reprocessed, released or rejected) nothing can be done to it; polls show the
+    reply that it had `before`."""
 
     queue_id: str
     reply: Mapping[str, Json]
@@ -67,15 +70,26 @@ class QueueLead:
     polls: int = 0
     quarantine_id: int = 0
     in_process: bool = False
+    before: Mapping[str, Json] | None = None
 
-    def poll(self, now: float) -> Mapping[str, Json] | None:
+    def poll(self, now: float, profile: Profile) -> Mapping[str, Json] | None:
         """What the queue says now; None while queued. Counts the poll."""
-        shown = self.peek(now)
+        shown = self.before if self.in_process and profile.in_process == "before" else self.peek(now)
         self.polls += 1
         return shown
 
+    def process(self, now: float) -> None:
+        """The lead goes through the queue again."""
+        self.before = self.peek(now)
+        self.in_process = True
+
+    def judged(self, reply: Mapping[str, Json]) -> None:
+        """The lead has gone through the queue again, with this result."""
+        self.reply, self.before = reply, None
+        self.in_process, self.quarantined_until = False, 0.0
+
     def peek(self, now: float) -> Mapping[str, Json] | None:
-        """What a poll would be told now."""
+        """What has become of the lead; None while it is queued or in process."""
         if self.in_process or now < self.ready_at or self.polls < self.queued_polls:
             return None
         if now < self.quarantined_until:

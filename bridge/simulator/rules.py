@@ -30,7 +30,7 @@ REJECTED: Final = Refusal(-5, "Rejected", "rejected from quarantine")
 class Rules:
     """May be changed while it is served; applied when a lead's time in the queue is over.
 
-    `seconds`: how long a lead is queued after a reprocess, release or reject. `required`: fields without which it is
+    `seconds`: how long a reprocess, release or reject takes. `required`: fields without which it is
     rejected. `duplicate_by`: it is rejected where another approved lead has the same value in one of these. `cap`: how
     many more leads are taken (None: any number). `buyer`: who buys it; None: nobody, it is "Unsold". `valid`: the status
     words of leads that may be updated.

@@ -15,6 +15,7 @@ from bridge.simulator.leadbyte import LEADBYTE
 from bridge.simulator.leadsquared import LEADSQUARED
 from bridge.simulator.leadsquared_async import LEADSQUARED_ASYNC
 from bridge.simulator.listening import Listener, listening
+from bridge.simulator.posting import posting
 from bridge.simulator.world import World
 
 
@@ -36,8 +37,8 @@ class Servers:
 async def serve(world: World, ports: Sequence[int] = (0, 0, 0)) -> AsyncIterator[Servers]:
     """Serve LeadByte, LeadSquared and LeadSquared's async host at these ports (0: any free one) until the block ends.
 
-    Where redirects lead is served as well. Calls still in progress at the end (a hang) are cut off. Raises OSError where
-    a port cannot be had.
+    Where redirects lead is served as well, and webhooks are called. Calls still in progress at the end (a hang) are cut
+    off. Raises OSError where a port cannot be had.
     """
     specs = (replace(LEADBYTE, control=CONTROL), LEADSQUARED, LEADSQUARED_ASYNC)
     async with AsyncExitStack() as stack:
@@ -47,6 +48,7 @@ async def serve(world: World, ports: Sequence[int] = (0, 0, 0)) -> AsyncIterator
             spec.name: await stack.enter_async_context(_hosted(spec, world, port))
             for spec, port in zip(specs, ports, strict=True)
         }
+        await stack.enter_async_context(posting(world))
         leadbyte, leadsquared, leadsquared_async = (door.url for door in doors.values())
         yield Servers(leadbyte, leadsquared, leadsquared_async, doors)
 

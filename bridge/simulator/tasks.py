@@ -22,7 +22,7 @@ class AsyncOptions:
     `hidden_failure`: failures carry the success word, and only Message tells. `unknown_request`: the answer for a
     RequestID that is not known. `forget_after`: seconds after which a finished one is not known any more.
     Shares of the accepted updates: `lost` ones are never applied and their RequestID is not known, `stuck` ones stay in
-    the queue for good, `failing` ones fail when their time has come.
+    the queue for good, `failing` ones fail when their time has come. `metrics`: how the metrics' names are spelt.
     """
 
     delay: float = 0.5
@@ -38,6 +38,7 @@ class AsyncOptions:
     lost: float = 0.0
     stuck: float = 0.0
     failing: float = 0.0
+    metrics: Literal["pascal", "camel", "lower", "upper"] = "pascal"
 
 
 @dataclass(slots=True)

@@ -44,9 +44,13 @@ class Call:
         """The decoded body. Raises BadCallError with `refusal` where it is not JSON, or not sent as JSON."""
         if not self.headers.get("Content-Type", "").lower().startswith("application/json"):
             raise BadCallError(refusal)
+        return self.decoded(refusal, parse_float)
+
+    def decoded(self, refusal: Reply, parse_float: Callable[[str], Json] = float) -> Json:
+        """The decoded body, sent as whatever. Raises BadCallError with `refusal` where it is not JSON."""
         try:
             return json.loads(self.body, parse_float=parse_float)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BadCallError(refusal) from None
 
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import time
-from array import array
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import Any, Final, Literal
 
 from bridge.simulator.campaign import Campaign
-from bridge.simulator.crm import Crm, Refusal, unique_key, unknown_attributes
+from bridge.simulator.crm import Crm, Refusal, unknown_attributes
 from bridge.simulator.faults import Faults
 from bridge.simulator.journal import Operation
 from bridge.simulator.limits import Limiter, Limits
 from bridge.simulator.queue import Profile, QueueLead
+from bridge.simulator.records import HOSTS, Records
 from bridge.simulator.schema import SCHEMA, Field
 from bridge.simulator.tasks import Tasks
-from bridge.simulator.writes import BulkOptions, Write
+from bridge.simulator.webhooks import WebhookCall, Webhooks
+from bridge.simulator.writes import BulkOptions, Edit, Write
 
-HOSTS: Final = ("leadbyte", "leadsquared", "leadsquared_async")
 PERMISSIONS: Final = frozenset(
     {"API queue", "Leads > Submit", "Leads > Update", "Update Payout/Revenue", "Quarantine > Process"}
 )
@@ -28,18 +26,16 @@ PRINTED: Final = Limits(calls=25, seconds=5.0)
 """What both LeadSquared pages print: "API calls exceeded the limit of 25 in 5 second(s)"."""
 
 
-class World:
+class World(Records):
     """State and settings of both simulated accounts; every part may be read or changed while they are served.
 
     `campaign`: what LeadByte's write operations go by and have done; `operations`, `repeated`: a record of them.
 
-    `calls`: (host, endpoint, accepted|throttled|denied) → count. `arrivals`: host → epoch seconds of accepted calls.
-    `busiest`: host → most calls in progress at once. `writes`: every accepted update in order. `batch_sizes`: leads
-    per UpdateV2 call. `doubled`: leads named twice in one such call. `unknown`: queueId → the CRM lead that is yet to
-    be created. `unwritable`: ProspectIDs that the user of the key may not update. `region_host`: the host the account
-    really lives on, where the calls go to a wrong one. `answer_delay`: host → seconds before each answer. `people`: how many
-    people `populate` has made up. `elsewhere`: the URL that redirects lead to; `strays`: calls that came there, with a
-    key and without a key.
+    `writes`: every update by API that was accepted, in order; `edits`: every one by the sales team. `hooks`: LeadSquared's
+    webhooks. `unknown`: queueId → the CRM lead that is yet to be created. `unwritable`: ProspectIDs that the user of the
+    key may not update. `region_host`: the host the account really lives on, where the calls go to a wrong one.
+    `answer_delay`: host → seconds before each answer. `people`: how many people `populate` has made up. `elsewhere`: the
+    URL that redirects lead to. `disorder`: what the order of unsorted rows is drawn from.
     """
 
     def __init__(
@@ -50,7 +46,9 @@ class World:
         profile: Profile | None = None,
         schema: Iterable[Field] = SCHEMA,
     ) -> None:
+        super().__init__()
         self.rng = Random(seed)
+        self.disorder = Random(seed)
         self.clock = clock
         self.profile = profile or Profile()
         self.queue: dict[str, QueueLead] = {}
@@ -59,6 +57,9 @@ class World:
         self.crm = Crm(self.rng, schema)
         self.tasks = Tasks(self.rng)
         self.bulk = BulkOptions()
+        self.hooks = Webhooks(Random(seed))
+        self.writes: list[Write] = []
+        self.edits: list[Edit] = []
         self.faults = Faults()
         self.unknown: dict[str, dict[str, str]] = {}
         self.unwritable: set[str] = set()
@@ -67,7 +68,6 @@ class World:
         self.elsewhere = ""
         self._limiters = {name: Limiter() for name in HOSTS}
         self._make_keys()
-        self._start_records()
 
     def _make_keys(self) -> None:
         def token(bits: int) -> str:
@@ -80,16 +80,6 @@ class World:
         self.async_api_key = f"{token(80)}$k{token(80)}"
         self.limit("leadsquared", PRINTED)
         self.limit("leadsquared_async", PRINTED)
-
-    def _start_records(self) -> None:
-        self.calls: Counter[tuple[str, str, str]] = Counter()
-        self.arrivals: dict[str, array[float]] = {name: array("d") for name in HOSTS}
-        self.busiest: Counter[str] = Counter()
-        self._inside: Counter[str] = Counter()
-        self.writes: list[Write] = []
-        self.batch_sizes: Counter[int] = Counter()
-        self.doubled = 0
-        self.strays: Counter[str] = Counter()
 
     # setting up
     def limit(self, host: str, limits: Limits) -> None:
@@ -150,29 +140,6 @@ class World:
         return len(people)
 
     # while serving
-    def count(
-        self, host: str, endpoint: str, result: Literal["accepted", "throttled", "denied", "unknown"]
-    ) -> None:
-        self.calls[host, endpoint, result] += 1
-
-    def called(self, host: str, result: str = "accepted", endpoint: str | None = None) -> int:
-        """How many calls of a host (or one endpoint of it) ended so."""
-        return sum(
-            number
-            for (at, name, ended), number in self.calls.items()
-            if at == host and ended == result and endpoint in (None, name)
-        )
-
-    @contextmanager
-    def inside(self, host: str) -> Iterator[None]:
-        """Counts a call in progress."""
-        self._inside[host] += 1
-        self.busiest[host] = max(self.busiest[host], self._inside[host])
-        try:
-            yield
-        finally:
-            self._inside[host] -= 1
-
     def settle(self, now: float) -> None:
         """Apply the async updates whose time has come, and judge the LeadByte leads that were queued again."""
         self.campaign.settle(now)
@@ -199,16 +166,47 @@ class World:
         fired: bool = False,
     ) -> Refusal | None:
         """Update a lead and log it, or say why not. All attributes must be known."""
-        refusal = self.crm.update(prospect, fields, now)
+        refusal = self._update(prospect, fields, now, fires=fired or via == "bulk")
         if refusal is None:
             self.writes.append(Write(len(self.writes) + 1, now, via, prospect, fields, fired))
         return refusal
 
-    def count_batch(self, name: str, values: Iterable[str]) -> None:
-        """Record the size of a bulk call and the leads that it names twice."""
-        keys = [unique_key(name, value) for value in values if value]
-        self.batch_sizes[len(keys)] += 1
-        self.doubled += len(keys) - len(set(keys))
+    def _update(self, prospect: str, fields: Mapping[str, str], now: float, *, fires: bool) -> Refusal | None:
+        if not (fires and self.hooks.urls):
+            return self.crm.update(prospect, fields, now)
+        before = self.crm.flat(prospect)
+        refusal = self.crm.update(prospect, fields, now)
+        if refusal is None:
+            self.hooks.changed(prospect, before, self.crm.flat(prospect))
+        return refusal
+
+    # the sales team
+    def edit(self, prospect: str, values: Mapping[str, str]) -> None:
+        """Somebody changes a lead by its ProspectID; webhooks are told. Raises ValueError where there is no such lead, or a
+        value is not acceptable: then nothing is written."""
+        now = self.clock()
+        self.settle(now)
+        if prospect not in self.crm.leads:
+            raise ValueError("there is no lead with this ProspectID")
+        unknown = self.crm.unknown_names(values)
+        refusal = unknown_attributes(unknown) if unknown else self._update(prospect, values, now, fires=True)
+        if refusal:
+            raise ValueError(str(refusal))
+        self.edits.append(Edit(len(self.edits) + 1, now, prospect, dict(values)))
+
+    def touch(self, prospect: str) -> None:
+        """Somebody adds an activity to a lead: it counts as modified, and nothing of it changes."""
+        self.crm.touch(prospect, self.clock())
+
+    @property
+    def webhooks(self) -> list[str]:
+        """The URLs that are told of every lead that is updated; may be added to."""
+        return self.hooks.urls
+
+    @property
+    def webhook_log(self) -> list[WebhookCall]:
+        """Every call of a webhook, in order."""
+        return self.hooks.log
 
     # looking back
     @property
@@ -229,16 +227,15 @@ class World:
 
     def stats(self) -> dict[str, Any]:
         """Counters for people and other processes."""
-        calls: dict[str, dict[str, dict[str, int]]] = {}
-        for (host, endpoint, result), number in sorted(self.calls.items()):
-            calls.setdefault(host, {}).setdefault(endpoint, {})[result] = number
         faults = {f"{place} {kind}": number for (place, kind), number in sorted(self.faults.happened.items())}
         return {
-            "calls": calls,
+            "calls": self.called_by_name(),
             "busiest": dict(self.busiest),
             "faults": faults,
             "queued": len(self.queue),
             "writes": len(self.writes),
+            "edits": len(self.edits),
+            "webhooks": len(self.hooks.log),
             "operations": dict(self.campaign.journal.counts()),
             "repeated": self.repeated,
             "doubled": self.doubled,

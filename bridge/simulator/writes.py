@@ -1,4 +1,4 @@
-"""How UpdateV2 answers, and a record of what was written to the CRM."""
+"""How UpdateV2 answers, and a record of what was written to the CRM by API and by hand."""
 
 from __future__ import annotations
 
@@ -34,3 +34,13 @@ class Write:
     prospect: str
     fields: Mapping[str, str]
     fired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change of one lead by the sales team: `order` from 1, `fields` as entered."""
+
+    order: int
+    at: float
+    prospect: str
+    fields: Mapping[str, str]

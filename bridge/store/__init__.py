@@ -9,8 +9,9 @@ from sqlite_utils import Database
 from bridge.errors import StoreError
 from bridge.store.audit import Audit
 from bridge.store.backup import Backup
-from bridge.store.births import Births
+from bridge.store.changes import Changes
 from bridge.store.database import connect, translated, verify
+from bridge.store.decided import Decided
 from bridge.store.deliveries import Deliveries
 from bridge.store.items import Items
 from bridge.store.life import Life
@@ -22,7 +23,7 @@ from bridge.store.schema import migrate
 FILE = "bridge.db"
 
 
-class SqliteStore(Items, Births, Deliveries, Life, People, Audit, Privacy, Retention, Backup):
+class SqliteStore(Items, Decided, Deliveries, Changes, Life, People, Audit, Privacy, Retention, Backup):
     """`bridge.ports.Store` on one SQLite file. One connection, to be used by one thread at a time."""
 
     def never_wait(self) -> None:

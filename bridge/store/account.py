@@ -34,7 +34,7 @@ SELECT day, tracked, forgotten FROM ledger WHERE account = ? AND (tracked <> 0 O
 LEADS = f"""
 SELECT day, rank, count(*) AS n, max(id) AS last FROM (
     SELECT i.id, coalesce(date(i.tracked_at, 'unixepoch'), 'no day') AS day, {LEAD_RANK} AS rank
-    FROM queue_item i WHERE +i.account = ? AND i.id > ? ORDER BY i.id LIMIT {CHUNK}
+    FROM queue_item i WHERE +i.account = ? AND i.source = 'leadbyte' AND i.id > ? ORDER BY i.id LIMIT {CHUNK}
 ) GROUP BY day, rank
 """
 

@@ -45,7 +45,7 @@ SELECT i.queue_id, d.state FROM delivery d LEFT JOIN queue_item i ON i.id = d.it
 WHERE d.state NOT IN ({_list(State)})
 """
 UNMAPPED = """
-SELECT queue_id FROM queue_item i WHERE state = 'resolved' AND mapped = 1
+SELECT queue_id FROM queue_item i WHERE state = 'resolved' AND mapped = 1 AND source = 'leadbyte'
 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.item_id = i.id)
 """
 IN_FLIGHT = """

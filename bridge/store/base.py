@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,12 +14,11 @@ from typing import Any
 import orjson
 from sqlite_utils import Database
 
-from bridge.model import Json, ResolvedItem, Stamp
+from bridge.model import LEADSQUARED, Json, ResolvedItem, Stamp
 from bridge.policy.merging import Stamped
 from bridge.policy.values import Agreed
 from bridge.store.database import translated, writing
 
-TARGET = "leadsquared"
 LEASE_SECONDS = 600.0
 AGREED = "SELECT identity, fields FROM agreed WHERE account = ? AND target = ? AND identity IN ({identities})"
 AGREE = """
@@ -26,6 +26,8 @@ INSERT INTO agreed (account, target, identity, fields, updated_at) VALUES {rows}
 ON CONFLICT DO UPDATE SET fields = excluded.fields, updated_at = excluded.updated_at
 """
 Row = sqlite3.Row
+NUMBER = re.compile(r"[0-9]{1,15}")
+"""The number of a delivery, as a person writes it."""
 
 
 class Base:
@@ -43,26 +45,38 @@ class Base:
             rows: list[Row] = self._database.conn.execute(sql, parameters).fetchall()
             return rows
 
-    def _agreed(self, connection: sqlite3.Connection, identities: Sequence[str]) -> dict[str, Agreed]:
+    def _agreed(
+        self, connection: sqlite3.Connection, identities: Sequence[str], target: str = LEADSQUARED
+    ) -> dict[str, Agreed]:
         sql = AGREED.format(identities=", ".join("?" * len(identities)))
-        rows = connection.execute(sql, (self._account, TARGET, *identities))
+        rows = connection.execute(sql, (self._account, target, *identities))
         return {row["identity"]: read_agreed(row["fields"]) for row in rows}
 
-    def _keep_agreed(self, connection: sqlite3.Connection, agreed: Mapping[str, Agreed], now: float) -> None:
+    def _keep_agreed(
+        self,
+        connection: sqlite3.Connection,
+        agreed: Mapping[str, Agreed],
+        now: float,
+        target: str = LEADSQUARED,
+    ) -> None:
         if agreed:
-            rows = [(self._account, TARGET, one, _written(agreed[one]), now) for one in agreed]
+            rows = [(self._account, target, one, _written(agreed[one]), now) for one in agreed]
             connection.execute(AGREE.format(rows=marks(len(rows), 5)), list(chain.from_iterable(rows)))
 
     def _doubt(
-        self, connection: sqlite3.Connection, names: Mapping[str, Mapping[str, Stamp | None]], now: float
+        self,
+        connection: sqlite3.Connection,
+        names: Mapping[str, Mapping[str, Stamp | None]],
+        now: float,
+        target: str = LEADSQUARED,
     ) -> None:
         """These fields, by identity, may have changed on the other side: nothing equals them until agreed anew.
 
         Where a field has a stamp, a value as new as that may be there now, and an older one must not follow it.
         """
-        before = self._agreed(connection, list(names))
+        before = self._agreed(connection, list(names), target)
         doubted = {one: _doubted(before.get(one, {}), stamps) for one, stamps in names.items()}
-        self._keep_agreed(connection, {one: agreed for one, agreed in doubted.items() if agreed}, now)
+        self._keep_agreed(connection, {one: agreed for one, agreed in doubted.items() if agreed}, now, target)
 
 
 def _doubted(agreed: Agreed, stamps: Mapping[str, Stamp | None]) -> Agreed:
@@ -113,6 +127,7 @@ def resolved_item(row: Row) -> ResolvedItem:
         context=json.loads(row["context"]),
         generation=row["generation"],
         force=bool(row["item_force"]),
+        source=row["source"],
     )
 
 

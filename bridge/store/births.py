@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Container, Iterable, Iterator, Sequence
+from itertools import chain
 
 from bridge.errors import Conflict
 from bridge.model import Lane, Mapped, ResolvedItem, Stage, Stamp, State, identity
+from bridge.operation import Learned
 from bridge.policy.merging import Meeting, Open, Stamped, meet
+from bridge.policy.values import digest
 from bridge.ports import Birth, Reopened
 from bridge.store.base import Base, Row, dumped, loaded, marks, older_than, resolved_item, stamped
 from bridge.store.numbering import new_ids
 
 UNMAPPED = """
-SELECT id AS item_id, queue_id, reply, resolved_at, context, generation, force AS item_force
+SELECT id AS item_id, queue_id, reply, resolved_at, context, generation, force AS item_force, source
 FROM queue_item WHERE state = 'resolved' AND mapped = 0 ORDER BY id LIMIT ?
 """
 REOPENED = """
-SELECT d.id, d.mapping, i.id AS item_id, queue_id, reply, resolved_at, context, generation, d.force AS item_force
+SELECT d.id, d.mapping, i.id AS item_id, queue_id, reply, resolved_at, context, generation, d.force AS item_force,
+    source, d.lane
 FROM delivery d JOIN queue_item i ON i.id = d.item_id
 WHERE d.state = 'pending' AND d.stale = 1 ORDER BY d.id LIMIT ?
 """
 OPEN = """
-SELECT identity, id, item_id, mapping, state, stale, fields, older, as_of FROM delivery
+SELECT identity, id, item_id, mapping, state, stale, fields, older, as_of, lane FROM delivery
 WHERE state IN ('pending', 'failed', 'unprocessed') AND account = ? AND identity IN ({identities})
 """
 STILL_STALE = "SELECT 1 FROM delivery WHERE id = ? AND state = 'pending' AND stale = 1"
 SAME_LEAD = """
 UPDATE delivery SET state = 'superseded', reason = 'a newer result of the same lead', updated_at = ?
 WHERE item_id = ? AND mapping = ? AND state IN ('failed', 'unprocessed')
+AND (? = '' OR lane IS NULL OR lane LIKE 'leadbyte|' || ? || '|%')
 """
 SUPERSEDE = """
 UPDATE delivery SET state = 'superseded', reason = ?, updated_at = ?
@@ -36,10 +41,10 @@ WHERE id = ? AND state IN ('pending', 'failed', 'unprocessed')
 """
 INSERT = """
 INSERT INTO delivery (id, account, item_id, mapping, state, stage, reason, as_of, force, due_at, created_at, updated_at,
-    identity, lookup, lane, keys, fields, older)
+    target, origin, identity, lookup, lane, keys, fields, older)
 VALUES {rows}
 """
-WIDTH = 18
+WIDTH = 20
 REPLACE = """
 UPDATE delivery SET stale = 0, due_at = ?, updated_at = ?, reason = NULL, as_of = ?, attempts = 0,
     identity = ?, lookup = ?, lane = ?, keys = ?, fields = ?, older = ?
@@ -55,6 +60,17 @@ BEATEN = "a newer result for the same lead is on its way and took over what it l
 REPLACED = "replaced by a newer result for the same lead"
 
 
+MAPPED = """
+UPDATE queue_item SET mapped = 1, force = 0, lead_id = coalesce(?, lead_id), quarantine_id = coalesce(?, quarantine_id)
+WHERE id = ? AND generation = ? AND state = 'resolved'
+"""
+LINK = """
+INSERT INTO link (account, who, item_id, as_of) VALUES {rows}
+ON CONFLICT DO UPDATE SET item_id = excluded.item_id, as_of = excluded.as_of WHERE excluded.as_of >= link.as_of
+"""
+NOTHING = Learned()
+
+
 class Births(Base):
     """The part of the store that the map stage uses."""
 
@@ -63,7 +79,8 @@ class Births(Base):
 
     def reopened(self, limit: int) -> Sequence[Reopened]:
         return [
-            Reopened(row["id"], row["mapping"], resolved_item(row)) for row in self._all(REOPENED, (limit,))
+            Reopened(row["id"], row["mapping"], resolved_item(row), _kind(row))
+            for row in self._all(REOPENED, (limit,))
         ]
 
     def record_mapped(self, items: Sequence[ResolvedItem], births: Sequence[Birth], now: float) -> None:
@@ -72,10 +89,9 @@ class Births(Base):
             births = _of_items_that_exist(connection, births)
             for group in _without_meetings(births):
                 self._bear(connection, group, now, again)
-            connection.executemany(
-                "UPDATE queue_item SET mapped = 1, force = 0 WHERE id = ? AND generation = ? AND state = 'resolved'",
-                [(item.id, item.generation) for item in items],
-            )
+            self._learn(connection, births)
+            ids = {birth.item_id: birth.learned for birth in births}
+            connection.executemany(MAPPED, [_mapped(item, ids.get(item.id, NOTHING)) for item in items])
 
     def record_remapped(self, reopened: Reopened, birth: Birth, now: float) -> None:
         with self._writing() as connection:
@@ -96,15 +112,30 @@ class Births(Base):
         rows: list[object] = []
         ids = new_ids(connection, self._account, "delivery")
         for birth in births:
-            met = _met(birth, birth.mapped, open_.get(birth.mapped.identity, ())) if birth.mapped else None
+            met = None
+            if birth.mapped and birth.state is State.PENDING:
+                met = _met(birth, birth.mapped, open_.get(birth.mapped.identity, ()))
             if met and met.supersedes:
                 _supersede(connection, met.supersedes, REPLACED, now)
             if birth.item_id in again:
-                connection.execute(SAME_LEAD, (now, birth.item_id, birth.mapping))
+                same = (birth.item_id, birth.mapping, birth.kind, birth.kind)
+                connection.execute(SAME_LEAD, (now, *same))
             if met and met.beaten_by is not None:
                 _take_over(connection, met, birth, now)
             rows += (next(ids), *self._born(birth, met, now))
         connection.execute(INSERT.format(rows=marks(len(births), WIDTH)), rows)
+
+    def _learn(self, connection: sqlite3.Connection, births: Sequence[Birth]) -> None:
+        """Note which LeadByte lead is whose, under every name that LeadSquared may be asked for them by."""
+        rows = {
+            (self._account, digest(identity(key, birth.mapped.fields[key]))): (birth.item_id, birth.at)
+            for birth in sorted(births, key=lambda one: one.at)
+            if birth.mapped and birth.learned != NOTHING
+            for key in birth.mapped.keys
+        }
+        if rows:
+            told = chain.from_iterable((*who, *what) for who, what in rows.items())
+            connection.execute(LINK.format(rows=marks(len(rows), 4)), list(told))
 
     def _replace(
         self, connection: sqlite3.Connection, delivery_id: int, birth: Birth, mapped: Mapped, now: float
@@ -130,12 +161,16 @@ class Births(Base):
     def _born(self, birth: Birth, met: Meeting | None, now: float) -> tuple[object, ...]:
         state, reason = birth.state, birth.reason
         values: tuple[object, ...] = (None, None, None, "[]", "{}", "{}")
-        if met and birth.mapped:
+        if birth.mapped:
+            own = Stamp(birth.at, birth.item_id)
+            fields = met.fields if met else {name: (text, own) for name, text in birth.mapped.fields.items()}
+            values = _values(birth.mapped, fields, own)
+        if met:
             beaten = met.beaten_by is not None
             state, reason = (State.SUPERSEDED, BEATEN) if beaten else (State.PENDING, None)
-            values = _values(birth.mapped, met.fields, Stamp(birth.at, birth.item_id))
         told = (birth.item_id, birth.mapping, state, Stage.MAP, reason, birth.at, int(birth.force))
-        return (self._account, *told, now, now, now, *values)
+        origin = dumped(dict(birth.origin)) if birth.origin else "{}"
+        return (self._account, *told, now, now, now, birth.target, origin, *values)
 
 
 def _of_items_that_exist(connection: sqlite3.Connection, births: Sequence[Birth]) -> Sequence[Birth]:
@@ -161,11 +196,30 @@ def _without_meetings(births: Iterable[Birth]) -> Iterator[Sequence[Birth]]:
 
 
 def _met(birth: Birth, mapped: Mapped, rows: Iterable[Row]) -> Meeting:
-    """Only deliveries of one mapping meet: those of another may go another way and mean other fields."""
+    """Only deliveries of one mapping, and to LeadByte of one kind of operation, meet: others mean other fields."""
     stamp = Stamp(birth.at, birth.item_id)
     new = {name: (value, stamp) for name, value in mapped.fields.items()}
-    own = [row for row in rows if row["mapping"] == birth.mapping and row["fields"] != "{}"]
+    own = [
+        row
+        for row in rows
+        if row["mapping"] == birth.mapping and row["fields"] != "{}" and _alike(row, mapped.lane)
+    ]
     return meet(new, [_open(row, birth) for row in own])
+
+
+def _kind(row: Row) -> str:
+    """Of the operation that a row carries to LeadByte."""
+    return Lane.parse(row["lane"]).kind if row["lane"] else ""
+
+
+def _alike(row: Row, lane: Lane) -> bool:
+    """Whether a row's values mean what those of this lane mean. In LeadSquared all set fields of a lead."""
+    other = Lane.parse(row["lane"])
+    return (other.kind, lane.kind and other.option) == (lane.kind, lane.kind and lane.option)
+
+
+def _mapped(item: ResolvedItem, learned: Learned) -> tuple[object, ...]:
+    return (learned.lead_id, learned.quarantine_id, item.id, item.generation)
 
 
 def _open(row: sqlite3.Row, birth: Birth) -> Open:
@@ -198,7 +252,7 @@ def _take_over(connection: sqlite3.Connection, met: Meeting, birth: Birth, now: 
     row = connection.execute(HOLDER, (met.beaten_by,)).fetchone()
     older = dumped(older_than(met.fields, Stamp(row["as_of"], row["item_id"])))
     fields = {name: value for name, (value, _) in met.fields.items()}
-    key = Lane.parse(row["lane"]).search_by or loaded(row["keys"])[0]
+    key = Lane.parse(row["lane"]).key(loaded(row["keys"]))
     told = (dumped(fields), older, identity(key, fields[key]), int(birth.force), now)
     connection.execute(TAKE_OVER, (*told, met.beaten_by))
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from bridge.errors import Conflict
-from bridge.model import Call, Delivery, Lane, Move, Stage, Stamp, State, identity
+from bridge.model import LEADBYTE, LEADSQUARED, Call, Delivery, Lane, Move, Stage, Stamp, State, identity
 from bridge.policy.merging import Stamped, agree, merge, settle
 from bridge.store.base import (
     LEASE_SECONDS,
-    Base,
+    NUMBER,
     Row,
     dumped,
     loaded,
@@ -21,6 +21,7 @@ from bridge.store.base import (
     rows_named,
     stamped,
 )
+from bridge.store.returns import Returns
 
 LANES = """
 WITH RECURSIVE lanes (lane) AS (
@@ -48,6 +49,8 @@ AND NOT EXISTS (SELECT 1 FROM delivery f WHERE f.account = d.account AND f.targe
     AND f.identity = d.identity AND f.state IN ('sending', 'submitted', 'in_doubt'))
 AND NOT EXISTS (SELECT 1 FROM delivery f WHERE f.account = d.account AND f.target = d.target
     AND f.lookup = d.lookup AND f.state IN ('sending', 'submitted', 'in_doubt'))
+AND (d.target = 'leadsquared' OR NOT EXISTS (SELECT 1 FROM delivery f WHERE f.item_id = d.item_id
+    AND f.mapping = d.mapping AND f.id < d.id AND f.state IN ('pending', 'sending', 'in_doubt')))
 ORDER BY d.due_at, d.id LIMIT ?
 """
 CLAIM = """
@@ -67,23 +70,25 @@ ATTEMPT = """
 INSERT INTO attempt (account, delivery_id, call_id, stage, host, started_at, answered_at, state, result, reason)
 VALUES {rows}
 """
-DUE = "SELECT 1 FROM delivery WHERE state = :state AND due_at <= :now LIMIT 1"
+DUE = "SELECT 1 FROM delivery WHERE state = :state AND due_at <= :now AND target = 'leadsquared' LIMIT 1"
 AWAITED = """
 UPDATE delivery SET leased = 1, due_at = :until WHERE id IN (
-    SELECT id FROM delivery WHERE state = :state AND due_at <= :now ORDER BY due_at LIMIT :limit
+    SELECT id FROM delivery WHERE state = :state AND due_at <= :now AND target = 'leadsquared'
+    ORDER BY due_at LIMIT :limit
 ) RETURNING *, (SELECT queue_id FROM queue_item WHERE id = item_id) AS queue_id
 """
 IN_DOUBT = """
 SELECT d.*, i.queue_id FROM delivery d JOIN queue_item i ON i.id = d.item_id
-WHERE i.account = ? AND i.queue_id = ? AND d.state = 'in_doubt'
+WHERE i.account = ? AND (i.queue_id = ? OR d.id = ?) AND d.state = 'in_doubt'
 """
 RESOLVE = "UPDATE delivery SET state = ?, reason = ?, updated_at = ? WHERE id = ? AND state = 'in_doubt'"
 NOT_DONE = "a person said that it was not carried out"
 OUTDATED = "newer values for the same lead were already sent"
-EQUAL = "equal to what LeadSquared already holds"
+EQUAL = "equal to what {who} already holds"
+NAMED = {LEADSQUARED: "LeadSquared", LEADBYTE: "LeadByte"}
 
 
-class Deliveries(Base):
+class Deliveries(Returns):
     """The part of the store that the push and confirm stages use."""
 
     def ready(self, mode: str, now: float, size: int, linger: float) -> bool:
@@ -117,9 +122,11 @@ class Deliveries(Base):
             if not moves:
                 return
             self._attempts(connection, call, [(m.delivery.id, m.to, m.reason) for m in moves])
-            self._agree(connection, [m.delivery for m in moves if m.to is State.SYNCED], now)
-            lost = [(m.delivery, _lost(m)) for m in moves]
-            self._doubt(connection, {one: fields for d, fields in lost if fields for one in known_as(d)}, now)
+            self._applied(connection, [m.delivery for m in moves if m.to is State.SYNCED], now)
+            for target in {m.delivery.lane.target for m in moves}:
+                lost = [(m.delivery, _lost(m)) for m in moves if m.delivery.lane.target == target]
+                doubted = {one: fields for d, fields in lost if fields for one in known_as(d)}
+                self._doubt(connection, doubted, now, target)
 
     def claim_submitted(self, now: float, limit: int) -> Sequence[Delivery]:
         return self._await(State.SUBMITTED, now, limit)
@@ -139,11 +146,12 @@ class Deliveries(Base):
 
     def resolve(self, queue_id: str, *, done: bool, now: float) -> int:
         with self._writing() as connection:
-            rows = connection.execute(IN_DOUBT, (self._account, queue_id)).fetchall()
+            number = int(queue_id) if NUMBER.fullmatch(queue_id) else None
+            rows = connection.execute(IN_DOUBT, (self._account, queue_id, number)).fetchall()
             doubted = [_delivery(row, stamped(row)) for row in rows]
             told = (State.SYNCED, None) if done else (State.FAILED, NOT_DONE)
             connection.executemany(RESOLVE, [(*told, now, delivery.id) for delivery in doubted])
-            self._agree(connection, doubted if done else [], now)
+            self._applied(connection, doubted if done else [], now)
             if doubted:
                 word = Call("", Stage.PERSON, "", now, now, "resolved")
                 self._attempts(connection, word, [(delivery.id, *told) for delivery in doubted])
@@ -159,11 +167,12 @@ class Deliveries(Base):
         """A batch, and whether there was anything to look at: what need not be sent is closed, a few in a transaction."""
         batch: list[Delivery] = []
         taken: set[str] = set()
-        rows = connection.execute(CANDIDATES, (lane, now, 2 * size)).fetchall()
+        most = 1 if Lane.parse(lane).alone else size
+        rows = connection.execute(CANDIDATES, (lane, now, 2 * most)).fetchall()
         for row in rows:
             # Answers are matched without case in every script, so nor may two such values travel together.
             names = {row["identity"].casefold(), row["lookup"].casefold()}
-            if len(batch) < size and taken.isdisjoint(names):
+            if len(batch) < most and taken.isdisjoint(names):
                 delivery = self._settled(connection, row, now)
                 if delivery is not None:
                     taken |= names
@@ -177,13 +186,21 @@ class Deliveries(Base):
         rows = [(self._account, id_, *told, state, call.result, reason) for id_, state, reason in ended]
         connection.execute(ATTEMPT.format(rows=marks(len(rows), 10)), list(chain.from_iterable(rows)))
 
+    def _applied(self, connection: sqlite3.Connection, applied: Sequence[Delivery], now: float) -> None:
+        """The other side holds the values of these deliveries now, and where LeadByte does, LeadSquared did before."""
+        self._agree(connection, applied, now)
+        if operations := [delivery for delivery in applied if delivery.lane.target == LEADBYTE]:
+            self._agree_origins(connection, operations, now)
+            self._poll_again(connection, operations, now)
+
     def _agree(self, connection: sqlite3.Connection, applied: Sequence[Delivery], now: float) -> None:
         """Under every name that the lead was known by in this delivery."""
-        names = {one: delivery for delivery in applied for one in known_as(delivery)}
-        before = self._agreed(connection, list(names))
-        self._keep_agreed(
-            connection, {one: agree(before.get(one, {}), d.fields, d.stamps) for one, d in names.items()}, now
-        )
+        for target in {delivery.lane.target for delivery in applied}:
+            own = [delivery for delivery in applied if delivery.lane.target == target]
+            names = {one: delivery for delivery in own for one in known_as(delivery)}
+            before = self._agreed(connection, list(names), target)
+            agreed = {one: agree(before.get(one, {}), d.fields, d.stamps) for one, d in names.items()}
+            self._keep_agreed(connection, agreed, now, target)
 
     def _settled(self, connection: sqlite3.Connection, row: Row, now: float) -> Delivery | None:
         """The delivery as it is to be sent; None where nothing of it is: then it is closed."""
@@ -191,15 +208,23 @@ class Deliveries(Base):
         if row["agreed"] is None and row["agreed_lookup"] is None:
             return _delivery(row, fields)
         agreed = merge(read_agreed(row["agreed"] or "{}"), read_agreed(row["agreed_lookup"] or "{}"))
-        key = Lane.parse(row["lane"]).search_by or loaded(row["keys"])[0]
-        settled = settle(fields, agreed, frozenset({key}), force=bool(row["force"]))
+        lane = Lane.parse(row["lane"])
+        settled = settle(
+            fields,
+            agreed,
+            frozenset({lane.key(loaded(row["keys"]))}),
+            force=bool(row["force"]),
+            whole=lane.option == "once",
+        )
         if settled.outdated:
             connection.execute(CLOSE, (State.SUPERSEDED, OUTDATED, now, row["id"]))
             return None
         left = {name: fields[name] for name in settled.fields}
         delivery = _delivery(row, left)
         if settled.equal:
-            connection.execute(CLOSE, (State.SKIPPED, EQUAL, now, row["id"]))
+            connection.execute(
+                CLOSE, (State.SKIPPED, EQUAL.format(who=NAMED[delivery.lane.target]), now, row["id"])
+            )
             self._agree(connection, [delivery], now)
             return None
         if len(left) < len(fields):
@@ -232,7 +257,8 @@ def known_as(delivery: Delivery) -> set[str]:
 
 def _moved(call: Call, move: Move) -> tuple[object, ...]:
     delivery, lane = move.delivery, move.lane
-    lookup = lane and identity(_key(lane, delivery), delivery.fields[_key(lane, delivery)])
+    key = lane and lane.key(delivery.keys)
+    lookup = key and identity(key, delivery.fields[key])
     stage = Stage.CONFIRM if delivery.state is not State.SENDING else call.stage
     told = (stage, move.due_at, move.reason, int(move.attempt), lane and str(lane), lookup)
     return (delivery.id, delivery.state, move.to, *told, move.request_id or delivery.request_id)
@@ -244,10 +270,6 @@ def _lost(move: Move) -> Mapping[str, Stamp | None]:
         return move.delivery.stamps
     confirmed = move.to is State.FAILED and move.delivery.state is not State.SENDING
     return dict.fromkeys(move.delivery.fields) if move.unknown or confirmed else {}
-
-
-def _key(lane: Lane, delivery: Delivery) -> str:
-    return lane.search_by or delivery.keys[0]
 
 
 def _delivery(row: Row, fields: Stamped) -> Delivery:

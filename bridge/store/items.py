@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 
 from bridge.model import PollRecord, Track, WaitingItem
-from bridge.store.base import LEASE_SECONDS, Base, marks, rows_named
+from bridge.store.base import LEASE_SECONDS, Base, Row, marks, rows_named
 from bridge.store.numbering import new_ids
 
 CHUNK = 1000
@@ -24,7 +24,7 @@ DUE = "SELECT 1 FROM queue_item WHERE state = 'waiting' AND due_at <= ? LIMIT 1"
 CLAIM = """
 UPDATE queue_item SET leased = 1, due_at = :until WHERE id IN (
     SELECT id FROM queue_item WHERE state = 'waiting' AND due_at <= :now ORDER BY due_at LIMIT :limit
-) RETURNING id, queue_id, polls, deadline_at
+) RETURNING id, queue_id, polls, deadline_at, settles_at, status, processed
 """
 POLLED = ("id", "state", "due_at", "reason", "status", "processed", "reply")
 # A final reply is only replaced by another: a lead fetched anew may be one that LeadByte has forgotten.
@@ -34,7 +34,8 @@ UPDATE queue_item SET state = polled.state, due_at = polled.due_at, reason = pol
     leased = 0, updated_at = ?, status = coalesce(polled.status, queue_item.status),
     processed = CASE WHEN {TOLD} THEN coalesce(polled.processed, queue_item.processed) ELSE queue_item.processed END,
     reply = CASE WHEN {TOLD} THEN polled.reply ELSE queue_item.reply END,
-    resolved_at = CASE WHEN polled.state = 'resolved' THEN ? ELSE resolved_at END
+    resolved_at = CASE WHEN polled.state = 'resolved' THEN ? ELSE resolved_at END,
+    settles_at = CASE WHEN polled.state = 'resolved' THEN NULL ELSE settles_at END
 FROM {rows_named(*POLLED)} AS polled WHERE queue_item.id = polled.id AND queue_item.state = 'waiting'
 """
 
@@ -63,7 +64,7 @@ class Items(Base):
             return []
         with self._writing() as connection:
             rows = connection.execute(CLAIM, {"now": now, "until": now + LEASE_SECONDS, "limit": limit})
-            return [WaitingItem(*row) for row in rows]
+            return [_waiting(row) for row in rows]
 
     def record_polls(self, records: Sequence[PollRecord], now: float) -> None:
         with self._writing() as connection:
@@ -77,6 +78,11 @@ class Items(Base):
                 "UPDATE queue_item SET leased = 0, due_at = ? WHERE id = ? AND state = 'waiting'",
                 [(now, item.id) for item in items],
             )
+
+
+def _waiting(row: Row) -> WaitingItem:
+    said = (row["status"], row["processed"])
+    return WaitingItem(row["id"], row["queue_id"], row["polls"], row["deadline_at"], row["settles_at"], said)
 
 
 def _recorded(record: PollRecord) -> tuple[object, ...]:

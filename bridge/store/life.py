@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bridge.model import HOSTS, Stamp, State
+from bridge.model import HOSTS, LEADBYTE, LEADSQUARED, NOT_REPEATABLE, Stamp, State
 from bridge.store.base import Base, Row, stamped
 
+NOT_AGAIN = " OR ".join(f"lane LIKE '%|{option}|%'" for option in NOT_REPEATABLE)
 LOST = "the process died before an answer was recorded"
-LOST_ATTEMPTS = """
+LOST_ATTEMPTS = f"""
 INSERT INTO attempt (account, delivery_id, call_id, stage, host, started_at, answered_at, state, result, reason)
 SELECT account, id, coalesce(call_id, ''), 'push', :host, coalesce(sent_at, :now), :now,
-    CASE WHEN lane LIKE '%|automations|%' THEN 'in_doubt' ELSE 'pending' END, 'lost', :reason
+    CASE WHEN {NOT_AGAIN} THEN 'in_doubt' ELSE 'pending' END, 'lost', :reason
 FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending' AND lane LIKE :mode || '|%'
 """
 SENDING = """
-SELECT identity, lookup, fields, older, as_of, item_id FROM delivery
+SELECT target, identity, lookup, fields, older, as_of, item_id FROM delivery
 WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending'
 """
-RECOVER = """
+RECOVER = f"""
 UPDATE delivery SET due_at = :now, reason = :reason, updated_at = :now,
-    state = CASE WHEN lane LIKE '%|automations|%' THEN 'in_doubt' ELSE 'pending' END
+    state = CASE WHEN {NOT_AGAIN} THEN 'in_doubt' ELSE 'pending' END
 WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending'
 """
 # A row that was changed in the future was changed before the clock was set back: it waits no longer than it had to then.
@@ -36,7 +37,8 @@ STORED_BY_A_CLOCK_THAT_WAS_AHEAD = (
 )
 CLOCK_SET_BACK = (
     """
-    UPDATE queue_item SET due_at = due_at - :by, deadline_at = deadline_at - :by, updated_at = updated_at - :by
+    UPDATE queue_item SET due_at = due_at - :by, deadline_at = deadline_at - :by, settles_at = settles_at - :by,
+        updated_at = updated_at - :by
     WHERE state = 'waiting'
     """,
     """
@@ -48,24 +50,23 @@ CALLS = """
 SELECT answered_at FROM (SELECT * FROM attempt ORDER BY id DESC LIMIT 20000)
 WHERE host = ? AND answered_at > ? GROUP BY call_id, answered_at ORDER BY answered_at
 """
-IDLE = """
+SETTLING_POLLS = 3
+"""A lead that LeadByte was told to process anew is polled so often before nobody need wait for it any more."""
+
+IDLE = f"""
 SELECT NOT (
-    EXISTS (SELECT 1 FROM queue_item WHERE state = 'waiting')
+    EXISTS (SELECT 1 FROM queue_item WHERE state = 'waiting' AND (settles_at IS NULL OR polls < {SETTLING_POLLS}))
     OR EXISTS (SELECT 1 FROM queue_item WHERE state = 'resolved' AND mapped = 0)
     OR EXISTS (SELECT 1 FROM delivery WHERE state = 'pending' AND stale = 1)
     OR EXISTS (SELECT 1 FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt')
-        AND (state <> 'in_doubt' OR polls = 0))
+        AND (state <> 'in_doubt' OR (polls = 0 AND target = 'leadsquared')))
     OR EXISTS (SELECT 1 FROM delivery d WHERE state = 'pending' AND stale = 0 AND NOT EXISTS (
         SELECT 1 FROM delivery f WHERE f.state = 'in_doubt'
         AND (f.identity = d.identity OR f.lookup = d.lookup)))
 )
 """
-MOVING = """
-SELECT 'waiting' AS what, count(*) AS n FROM queue_item WHERE state = 'waiting'
-UNION ALL SELECT 'unmapped', count(*) FROM queue_item WHERE state = 'resolved' AND mapped = 0
-UNION ALL SELECT state, count(*) FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt') GROUP BY state
-UNION ALL SELECT 'pending', count(*) FROM delivery WHERE state = 'pending' AND stale = 0
-UNION ALL SELECT 'stale', count(*) FROM delivery WHERE state = 'pending' AND stale = 1
+SUBMITTED = """
+SELECT EXISTS (SELECT 1 FROM delivery WHERE state IN ('submitted', 'in_doubt') AND state = 'submitted')
 """
 CHECKPOINT = """
 INSERT INTO checkpoint (account, name, value, updated_at) VALUES (?, ?, ?, ?)
@@ -79,8 +80,10 @@ class Life(Base):
     def recover(self, now: float) -> int:
         with self._writing() as connection:
             sending = connection.execute(SENDING).fetchall()
-            names = {name: _stamps(row) for row in sending for name in (row["identity"], row["lookup"])}
-            self._doubt(connection, names, now)
+            for target in (LEADSQUARED, LEADBYTE):
+                rows = [row for row in sending if row["target"] == target]
+                names = {name: _stamps(row) for row in rows for name in (row["identity"], row["lookup"])}
+                self._doubt(connection, names, now, target)
             for mode, host in HOSTS.items():
                 connection.execute(LOST_ATTEMPTS, {"now": now, "host": host, "mode": mode, "reason": LOST})
             for statement in STORED_BY_A_CLOCK_THAT_WAS_AHEAD:
@@ -106,8 +109,8 @@ class Life(Base):
     def idle(self) -> bool:
         return bool(self._all(IDLE)[0][0])
 
-    def moving(self) -> Mapping[str, int]:
-        return {row["what"]: row["n"] for row in self._all(MOVING) if row["n"]}
+    def submitted(self) -> bool:
+        return bool(self._all(SUBMITTED)[0][0])
 
     def checkpoint(self, name: str) -> str | None:
         rows = self._all("SELECT value FROM checkpoint WHERE account = ? AND name = ?", (self._account, name))

@@ -9,7 +9,7 @@ from typing import Any
 from bridge.model import Json
 from bridge.ports import Failure, Selection, Status
 from bridge.store.account import LEAD_RANK, RANKS, Account
-from bridge.store.base import Row, loaded
+from bridge.store.base import NUMBER, Row, loaded
 from bridge.store.quoting import TOLD, quoted
 
 # Sums over a subquery that LIMIT keeps apart: one pass, without the sorter that GROUP BY would fill with every lead.
@@ -44,6 +44,7 @@ SELECT queue_id, stage, reason, id, max(at) AS at, count(*) AS n FROM (
         WHERE state IN ('waiting', 'expired') AND reason IS NOT NULL ORDER BY updated_at DESC LIMIT 1000)
 ) GROUP BY stage, reason ORDER BY at DESC LIMIT 5
 """
+FEEDBACK = "SELECT state, count(*) AS n FROM delivery WHERE target = 'leadbyte' GROUP BY state ORDER BY state"
 CHECKPOINTS = "SELECT name, value FROM checkpoint"
 FAILURES = """
 SELECT i.queue_id, d.mapping, d.state, d.stage, coalesce(d.reason, '') AS reason,
@@ -61,6 +62,12 @@ ORDER BY at DESC, id
 """
 
 
+LEAD = """
+SELECT * FROM queue_item WHERE account = ? AND (queue_id = ? OR id = (SELECT item_id FROM delivery WHERE id = ?))
+ORDER BY queue_id = ? DESC LIMIT 1
+"""
+
+
 class People(Account):
     """The part of the store that people use, by commands and reports."""
 
@@ -75,6 +82,7 @@ class People(Account):
                 last_errors=[self._last_error(row) for row in self._all(LAST_ERRORS)],
                 checkpoints={row["name"]: row["value"] for row in self._all(CHECKPOINTS)},
                 account=account,
+                feedback={row["state"]: row["n"] for row in self._all(FEEDBACK)},
             )
 
     def failures(self, since: float | None = None) -> Iterator[Failure]:
@@ -91,9 +99,8 @@ class People(Account):
         return [value for row in rows for value in quoted(row, reason)]
 
     def lead(self, queue_id: str) -> Mapping[str, Json] | None:
-        rows = self._all(
-            "SELECT * FROM queue_item WHERE account = ? AND queue_id = ?", (self._account, queue_id)
-        )
+        number = int(queue_id) if NUMBER.fullmatch(queue_id) else None
+        rows = self._all(LEAD, (self._account, queue_id, number, queue_id))
         if not rows:
             return None
         item = {**dict(rows[0]), "context": json.loads(rows[0]["context"])}
@@ -102,7 +109,7 @@ class People(Account):
 
     def _whole(self, row: Row) -> dict[str, Json]:
         attempts = self._all("SELECT * FROM attempt WHERE delivery_id = ? ORDER BY id", (row["id"],))
-        decoded = {name: loaded(row[name]) for name in ("fields", "keys", "older")}
+        decoded = {name: loaded(row[name]) for name in ("fields", "keys", "older", "origin")}
         counted = {"attempts_used": row["attempts"], "attempts": [dict(attempt) for attempt in attempts]}
         return {**dict(row), **decoded, **counted}
 
@@ -122,10 +129,14 @@ class People(Account):
             leads: int = connection.execute(MARK.format(items=items), told).rowcount
             if refetch:
                 connection.execute(REFETCH.format(items=items), told)
+                deliveries = f"SELECT delivery_id FROM ({SELECTABLE}) WHERE {where} AND source <> 'leadbyte'"
+                connection.execute(DECIDE.format(deliveries=deliveries), told)
+                connection.execute(REOPEN.format(deliveries=deliveries), told)
             else:
                 only_expired = f"{items} AND state = 'expired'"
                 deliveries = f"SELECT delivery_id FROM ({SELECTABLE}) WHERE {where}"
                 connection.execute(REFETCH.format(items=only_expired), told)
+                connection.execute(DECIDE.format(deliveries=deliveries), told)
                 connection.execute(REOPEN.format(deliveries=deliveries), told)
         return leads
 
@@ -160,23 +171,31 @@ CONDITIONS = {
 }
 SELECTABLE = """
 SELECT d.account, i.queue_id, d.item_id, d.id AS delivery_id, d.mapping, d.state,
-    coalesce(d.reason, '') AS reason, d.updated_at
+    coalesce(d.reason, '') AS reason, d.updated_at, i.source
 FROM delivery d JOIN queue_item i ON i.id = d.item_id
 UNION ALL
-SELECT account, queue_id, id, NULL, NULL, state, coalesce(reason, ''), updated_at FROM queue_item
+SELECT account, queue_id, id, NULL, NULL, state, coalesce(reason, ''), updated_at, source FROM queue_item
 WHERE state = 'expired'
 UNION ALL
-SELECT account, queue_id, id, NULL, NULL, 'pending', '', updated_at FROM queue_item
+SELECT account, queue_id, id, NULL, NULL, 'pending', '', updated_at, source FROM queue_item
 WHERE state = 'resolved' AND mapped = 0
 """
 REFETCH = """
 UPDATE queue_item SET state = 'waiting', mapped = 0, polls = 0, generation = generation + 1, force = :force,
     due_at = :now, deadline_at = :deadline_at, reason = NULL, updated_at = :now
-WHERE state IN ('resolved', 'expired') AND id IN ({items})
+WHERE state IN ('resolved', 'expired') AND source = 'leadbyte' AND id IN ({items})
 """
 REOPEN = """
-UPDATE delivery SET state = 'pending', stale = 1, attempts = 0, polls = 0, force = :force, due_at = :now, updated_at = :now
-WHERE state IN ('failed', 'unprocessed') AND id IN ({deliveries})
+UPDATE delivery SET state = 'pending', attempts = 0,
+    stale = (SELECT source <> 'hand' FROM queue_item WHERE id = item_id),
+    polls = 0, force = :force, due_at = :now, updated_at = :now
+WHERE state IN ('failed', 'unprocessed') AND id IN ({deliveries}) AND (target = 'leadsquared' OR lane IS NOT NULL)
+"""
+# What could not be mapped says nothing of what was to be done: its lead is decided about as a whole.
+DECIDE = """
+UPDATE queue_item SET mapped = 0, generation = generation + 1, updated_at = :now WHERE id IN (
+    SELECT item_id FROM delivery
+    WHERE state = 'failed' AND target = 'leadbyte' AND lane IS NULL AND id IN ({deliveries}))
 """
 
 
@@ -191,4 +210,5 @@ def _failure(row: Row, quoted: Sequence[str]) -> Failure:
         attempts=row["attempts"],
         last_attempt_at=row["last_attempt_at"],
         quoted=quoted,
+        delivery_id=row["delivery_id"],
     )

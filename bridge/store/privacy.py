@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from bridge.model import Stamp, identity
+from bridge.model import LEADBYTE, LEADSQUARED, Stamp, identity
 from bridge.policy.people import Person
 from bridge.ports import Erased, Theirs
-from bridge.store.base import TARGET, Base, Row, dumped, loaded
+from bridge.store.base import Base, Row, dumped, loaded
 from bridge.store.database import translated
 from bridge.store.numbering import keep_ids
 
@@ -30,11 +30,14 @@ SELECT d.item_id, a.id, a.reason FROM attempt a JOIN delivery d ON d.id = a.deli
 WHERE a.id > ? AND a.answered_at >= ? AND a.reason IS NOT NULL ORDER BY a.id LIMIT ?
 """
 AGREED = """
-SELECT identity FROM agreed WHERE account = ? AND target = ? AND identity > ? AND updated_at >= ? ORDER BY identity LIMIT ?
+SELECT target, identity FROM agreed WHERE account = ? AND (target, identity) > (?, ?) AND updated_at >= ?
+ORDER BY target, identity LIMIT ?
 """
 TABLES: Final = {"queue_item": ITEMS, "delivery": DELIVERIES, "attempt": ATTEMPTS}
 BLANKED: Final = "the reason named a person who was forgotten"
-DROP_AGREED = "DELETE FROM agreed WHERE account = ? AND target = ? AND identity = ?"
+DROP_AGREED = (
+    f"DELETE FROM agreed WHERE account = ? AND target IN ('{LEADBYTE}', '{LEADSQUARED}') AND identity = ?"
+)
 BEING_SENT = """
 SELECT DISTINCT item_id FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending'
 AND item_id IN ({ids})
@@ -46,7 +49,8 @@ SELECT (SELECT count(*) FROM delivery WHERE item_id IN ({ids})) AS deliveries,
 """
 FORGOTTEN = """
 UPDATE ledger SET forgotten = forgotten + gone.n
-FROM (SELECT account, date(tracked_at, 'unixepoch') AS day, count(*) AS n FROM queue_item WHERE id IN ({ids}) GROUP BY 1, 2)
+FROM (SELECT account, date(tracked_at, 'unixepoch') AS day, count(*) AS n FROM queue_item
+    WHERE id IN ({ids}) AND source = 'leadbyte' GROUP BY 1, 2)
     AS gone
 WHERE ledger.account = gone.account AND ledger.day = gone.day
 """
@@ -124,11 +128,11 @@ class Privacy(Base):
             yield from found
 
     def _agreed_of(self, person: Person, since: float) -> Iterator[str]:
-        after: str | None = ""
+        after: tuple[str, str] | None = ("", "")
         while after is not None:
-            rows = self._all(AGREED, (self._account, TARGET, after, since, PAGE))
+            rows = self._all(AGREED, (self._account, *after, since, PAGE))
             yield from (row["identity"] for row in rows if person.is_in(row["identity"]))
-            after = rows[-1]["identity"] if len(rows) == PAGE else None
+            after = tuple(rows[-1]) if len(rows) == PAGE else None
 
     def _queue_ids(self, items: Sequence[int]) -> dict[int, str]:
         found: dict[int, str] = {}
@@ -170,7 +174,7 @@ class Privacy(Base):
         return blanked
 
     def _drop_agreed(self, connection: sqlite3.Connection, identities: Iterable[str]) -> int:
-        told = [(self._account, TARGET, one) for one in identities]
+        told = [(self._account, one) for one in identities]
         return connection.executemany(DROP_AGREED, told).rowcount if told else 0
 
     def _holders(self, gone: frozenset[int]) -> list[int]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from bridge.ports import Cutoffs
-from bridge.store.base import TARGET, Base
+from bridge.store.base import Base
 
 PRUNED_ATTEMPTS: Final = "pruned:attempts"
 
-OLD_AGREED = "SELECT identity, updated_at FROM agreed WHERE account = ? AND target = ? AND identity > ? ORDER BY identity LIMIT ?"
+OLD_AGREED = """
+SELECT target, identity, updated_at FROM agreed WHERE account = ? AND (target, identity) > (?, ?)
+ORDER BY target, identity LIMIT ?
+"""
 DROP_OLD = """
 DELETE FROM agreed WHERE account = ? AND target = ? AND identity = ? AND updated_at < ? AND NOT EXISTS (
     SELECT 1 FROM delivery d
@@ -64,10 +67,11 @@ class Retention(Base):
         return (after + size if after + size < last else None), pruned
 
     def prune_agreed(self, after: str, size: int, before: float) -> tuple[str | None, int]:
-        rows = self._all(OLD_AGREED, (self._account, TARGET, after, size))
-        old = [row["identity"] for row in rows if row["updated_at"] < before]
+        target, _, identity = after.partition("|")
+        rows = self._all(OLD_AGREED, (self._account, target, identity, size))
+        old = [(row["target"], row["identity"]) for row in rows if row["updated_at"] < before]
         if old:
             with self._writing() as connection:
-                told = [(self._account, TARGET, one, before) for one in old]
+                told = [(self._account, *one, before) for one in old]
                 connection.executemany(DROP_OLD, told)
-        return (rows[-1]["identity"] if len(rows) == size else None), len(old)
+        return (f"{rows[-1]['target']}|{rows[-1]['identity']}" if len(rows) == size else None), len(old)

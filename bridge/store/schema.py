@@ -146,6 +146,33 @@ SELECT account, date(tracked_at, 'unixepoch'), count(*) FROM queue_item GROUP BY
 """
 
 
+FEEDBACK = """
+ALTER TABLE queue_item ADD COLUMN source TEXT NOT NULL DEFAULT 'leadbyte';
+ALTER TABLE queue_item ADD COLUMN lead_id TEXT;
+ALTER TABLE queue_item ADD COLUMN quarantine_id TEXT;
+ALTER TABLE queue_item ADD COLUMN settles_at REAL;
+CREATE INDEX queue_item_lead ON queue_item (lead_id) WHERE lead_id IS NOT NULL;
+CREATE INDEX queue_item_quarantine ON queue_item (quarantine_id) WHERE quarantine_id IS NOT NULL;
+ALTER TABLE delivery ADD COLUMN origin TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE link (
+    account TEXT NOT NULL,
+    who TEXT NOT NULL,
+    item_id INTEGER NOT NULL REFERENCES queue_item (id) ON DELETE CASCADE,
+    as_of REAL NOT NULL,
+    PRIMARY KEY (account, who)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX link_item ON link (item_id);
+CREATE TABLE acted (
+    item_id INTEGER NOT NULL REFERENCES queue_item (id) ON DELETE CASCADE,
+    mapping TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    acted_at REAL NOT NULL,
+    PRIMARY KEY (item_id, mapping, kind)
+) STRICT, WITHOUT ROWID;
+"""
+
+
 @migrations()
 def m001_first(database: Database) -> None:
     """The first release."""
@@ -158,7 +185,13 @@ def m002_ledger(database: Database) -> None:
     database.executescript(LEDGER)
 
 
-NAMES = frozenset({m001_first.__name__, m002_ledger.__name__})
+@migrations()
+def m003_feedback(database: Database) -> None:
+    """Changed LeadSquared leads and people's operations as items; LeadByte's ids; which rule has acted on what."""
+    database.executescript(FEEDBACK)
+
+
+NAMES = frozenset({m001_first.__name__, m002_ledger.__name__, m003_feedback.__name__})
 """Every migration of this version."""
 
 

@@ -475,7 +475,6 @@ class StoreContract:
         assert not store.idle()
         self.map(store, "q1", mapped(), 10.0)
         assert not store.idle()
-        assert store.moving() == {"pending": 1}
         self.finish(store, State.FAILED)
         assert store.idle()
 

@@ -326,6 +326,21 @@ def test_a_port_in_use_is_one_line_naming_the_setting() -> None:
             asyncio.run(start(wrong))
 
 
+def test_no_part_of_an_answer_waits_until_the_other_side_has_acknowledged_another() -> None:
+    async def run() -> None:
+        desk = Desk()
+        server = LocalServer(create_app(intake=desk.intake, status=desk.status, token=None), "127.0.0.1:0")
+        await server.start()
+        async with httpx.AsyncClient(base_url=server.url) as client:
+            await client.get("/healthz")
+            (served,) = server._server.server_state.connections
+            connection = served.transport.get_extra_info("socket")
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        await server.stop()
+
+    asyncio.run(run())
+
+
 def test_signals_stay_with_the_process() -> None:
     before = signal.getsignal(signal.SIGTERM)
 

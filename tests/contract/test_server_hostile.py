@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from bridge.model import Track
+from bridge.model import Json, Track
 from bridge.policy.rating import Rate
 from bridge.server import LocalServer, Patience, create_app
 from bridge.settings import Settings
@@ -29,6 +29,8 @@ TOKEN = "t0ken$"
 HOST = b"Host: x\r\n"
 AUTH = f"Authorization: Bearer {TOKEN}\r\n".encode()
 POST = b"POST /v1/leads HTTP/1.1\r\n" + HOST
+HOOK = b"POST /v1/webhooks/leadsquared/h00k HTTP/1.1\r\n" + HOST
+GUESS = b"POST /v1/webhooks/leadsquared/evil HTTP/1.1\r\n" + HOST
 HEALTH = b"GET /healthz HTTP/1.1\r\n" + HOST
 NO_LIMIT = Rate(10**9, 1e9)
 BRIEF = Patience(head_seconds=0.2, exchange_seconds=5.0)
@@ -48,12 +50,16 @@ class Desk:
     async def status(self) -> Mapping[str, int]:
         return {}
 
+    async def changed(self, body: Json | None) -> None:
+        self.tracked.append(repr(body))
+
 
 @contextmanager
 def serving(patience: Patience = BRIEF, **limits: Any) -> Iterator[tuple[int, Desk]]:
     """The port of a server in a thread of its own, and what is behind it."""
     loop, desk, ready, end = asyncio.new_event_loop(), Desk(), threading.Event(), asyncio.Event()
-    settings = {"requests": NO_LIMIT, "wrong_tokens": NO_LIMIT, **limits}
+    webhook = {"changed": desk.changed, "webhook_token": SecretStr("h00k")}
+    settings = {"requests": NO_LIMIT, "wrong_tokens": NO_LIMIT, **webhook, **limits}
     app = create_app(intake=desk.intake, status=desk.status, token=SecretStr(TOKEN), **settings)
     server = LocalServer(app, "127.0.0.1:0", patience)
 
@@ -199,6 +205,15 @@ WRONG: Mapping[str, tuple[bytes, set[tuple[int, ...]]]] = {
     "a websocket": (HEALTH + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", {(200,)}),
     "another protocol asked for": (HEALTH + b"Connection: Upgrade\r\nUpgrade: evil\r\n\r\n", {(200,)}),
     "a pipeline that goes wrong": ((HEALTH + b"\r\n") * 2 + b"\x00\r\n\r\n", {(200, 200, 400)}),
+    "a webhook": (HOOK + b"Content-Length: 2\r\n\r\n{}", {(200,)}),
+    "a webhook from a page": (HOOK + b"Origin: evil\r\nContent-Length: 2\r\n\r\n{}", {(200,)}),
+    "a webhook of two lengths": (HOOK + CHUNKED + b"Content-Length: 1\r\n\r\n1\r\n1\r\n0\r\n\r\n", {(400,)}),
+    "a webhook's wrong token": (GUESS + b"Content-Length: 2\r\n\r\n{}", {(404,)}),
+    "a webhook's wrong token from a page": (GUESS + b"Origin: evil\r\nContent-Length: 2\r\n\r\n{}", {(403,)}),
+    "a webhook's wrong token and no body": (GUESS + b"Content-Length: 9\r\n\r\n", {(404,)}),
+    "a webhook's token that is no UTF-8": (
+        b"HEAD /v1/webhooks/leadsquared/%ff%fe%ed%a0%80 HTTP/1.1\r\n" + HOST + b"\r\n", {(404,)}
+    ),
     "a request hidden in a body": (
         POST + AUTH + b"Content-Length: 31\r\n\r\n" + b"GET /evil HTTP/1.1\r\nHost: y\r\n\r\n",
         {(400,)},
@@ -222,7 +237,18 @@ def test_what_breaks_after_its_answer_only_ends_the_connection(port: int) -> Non
         assert rest(one) == b""
 
 
-PIECES = (HEALTH, POST, AUTH, CHUNKED, b"\r\n", b"1\r\na\r\n", b"0\r\n\r\n", b"Content-Length: 3\r\n", b"abc")
+PIECES = (
+    HEALTH,
+    POST,
+    GUESS,
+    AUTH,
+    CHUNKED,
+    b"\r\n",
+    b"1\r\na\r\n",
+    b"0\r\n\r\n",
+    b"Content-Length: 3\r\n",
+    b"abc",
+)
 
 
 @given(

@@ -275,6 +275,24 @@ def test_some_updates_come_to_nothing_and_the_others_are_applied() -> None:
     assert len(world.writes) == 60 - world.tasks.mishaps
 
 
+@pytest.mark.parametrize(
+    ("spelt", "names"),
+    [
+        ("camel", ["pendingMessages", "maxDelayInSeconds", "processingRatePerMinute"]),
+        ("lower", ["pendingmessages", "maxdelayinseconds", "processingrateperminute"]),
+        ("upper", ["PENDINGMESSAGES", "MAXDELAYINSECONDS", "PROCESSINGRATEPERMINUTE"]),
+    ],
+)
+def test_the_names_of_the_metrics_are_spelt_in_several_ways(spelt: Any, names: list[str]) -> None:
+    world, _ = world_with_one()
+    world.tasks.options.metrics = spelt
+
+    async def scenario(api: Api) -> Any:
+        return (await api.client.get("/lead/update/metrics", headers=api.headers)).json()
+
+    assert list(drive(world, scenario)) == names
+
+
 def test_metrics_tell_how_far_behind_the_queue_is() -> None:
     world, clock = world_with_one()
 

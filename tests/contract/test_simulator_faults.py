@@ -10,7 +10,10 @@ import httpx
 import pytest
 
 from bridge.simulator import KINDS, Faults, Limits, World, serve
-from bridge.simulator.faults import AFTER, BEFORE, HARMLESS
+from bridge.simulator.faults import AFTER, BEFORE, HARMLESS, PLACES
+from bridge.simulator.leadbyte import LEADBYTE
+from bridge.simulator.leadsquared import LEADSQUARED
+from bridge.simulator.leadsquared_async import LEADSQUARED_ASYNC
 
 METADATA = "/v2/LeadManagement.svc/LeadsMetaData.Get"
 UPDATE = "/v2/LeadManagement.svc/Lead/Bulk/UpdateV2"
@@ -153,6 +156,7 @@ SEEN = {
 def test_every_kind_of_fault_is_tried_below() -> None:
     assert {
         "error_500",
+        "error_500_after",
         "html_502",
         "html_200",
         "mx_error",
@@ -200,8 +204,14 @@ def spoiled(kind: str) -> tuple[World, httpx.Response]:
     return world, answer
 
 
-def test_a_plain_500_and_pages_of_html() -> None:
-    assert spoiled("error_500")[1].status_code == 500
+@pytest.mark.parametrize("kind", ["error_500", "error_500_after"])
+def test_a_plain_500_whether_the_call_was_carried_out_or_not(kind: str) -> None:
+    answer = spoiled(kind)[1]
+    assert (answer.status_code, answer.headers["Content-Type"]) == (500, "text/plain")
+    assert answer.text == "Internal Server Error"
+
+
+def test_pages_of_html() -> None:
     for kind, code in (("html_502", 502), ("html_200", 200)):
         answer = spoiled(kind)[1]
         assert answer.status_code == code
@@ -406,11 +416,32 @@ def test_ordered_faults_are_served_in_turn_and_only_at_their_place() -> None:
 
 
 @pytest.mark.parametrize(
-    "rates", [{"": {"flood": 0.1}}, {"": {"hang": 0.7, "cut": 0.7}}, {"": {"cut": -1.0}}]
+    ("rates", "reason"),
+    [
+        ({"": {"flood": 0.1}}, "no such fault: flood; the nearest is "),
+        ({"leadbite": {"hang": 0.1}}, "no such place: leadbite; the nearest is leadbyte; "),
+        ({"": {"hang": 0.7, "cut": 0.7}}, "from 0 to 1"),
+        ({"": {"cut": -1.0}}, "from 0 to 1"),
+    ],
 )
-def test_faults_that_cannot_be_are_refused(rates: dict[str, dict[str, float]]) -> None:
-    with pytest.raises(ValueError, match=r"no such fault|from 0 to 1"):
+def test_faults_that_cannot_be_are_refused(rates: dict[str, dict[str, float]], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
         Faults(rates=rates)
+
+
+@pytest.mark.parametrize("order", [("hang", "leadsquared.bulk"), ("hangs", "leadsquared.bulk_update")])
+def test_an_order_that_no_call_would_ever_meet_is_refused(order: tuple[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"the nearest is (leadsquared\.bulk_update|hang);"):
+        World().fail_next(order[0], at=order[1])
+
+
+def test_every_endpoint_is_a_place_where_calls_can_go_wrong() -> None:
+    served = {
+        f"{spec.name}.{endpoint.name}"
+        for spec in (LEADBYTE, LEADSQUARED, LEADSQUARED_ASYNC)
+        for endpoint in spec.routes.values()
+    }
+    assert served | {"", "leadbyte", "leadsquared", "leadsquared_async"} == PLACES
 
 
 def test_stopping_cuts_off_calls_that_hang(caplog: pytest.LogCaptureFixture) -> None:

@@ -287,16 +287,23 @@ def test_a_delivery_that_is_not_triggered_by_hand_fails_the_lead_and_nothing_of_
     assert "postcode" not in fields(world, queue_id)
 
 
-def test_several_leads_are_reprocessed_in_one_request_and_queued_again() -> None:
+@pytest.mark.parametrize("shown", ["before", "queued"])
+def test_several_leads_are_reprocessed_in_one_request_and_it_takes_a_while(shown: Any) -> None:
     clock = Clock()
-    world = World(clock=clock)
+    world = World(clock=clock, profile=Profile(in_process=shown))
     queue_ids = sold(world, 2932682, 2932683, 2932684)
     world.campaign.rules.seconds = 10
-    answer, queued = drive(world, put(world, REPROCESS), poll(world, queue_ids[0]))
+    old = world.queue[queue_ids[0]].reply
+    answer, during = drive(world, put(world, REPROCESS), poll(world, queue_ids[0]))
     printed = json.loads(UPDATED)["leads"][0]
     assert answer.json()["leads"] == [printed | {"id": str(number)} for number in (2932682, 2932683, 2932684)]
     assert kinds(world) == ["update", "reprocess"] * 3
-    assert queued.json()["records"][0]["status"] == "Queued"
+    (meanwhile,) = during.json()["records"]
+    if shown == "queued":
+        assert meanwhile["status"] == "Queued"
+    else:
+        assert {**meanwhile, "lead": old["lead"]} == {"queueId": queue_ids[0], **old}
+        assert meanwhile["lead"] == {**old["lead"], "postcode": "TN25 6QD"}
     clock.now += 10
     (polled,) = drive(world, poll(world, queue_ids[2]))
     (record,) = polled.json()["records"]
@@ -454,23 +461,73 @@ def test_an_update_with_an_action_is_answered_as_printed(
     ("action", "word", "status"),
     [("process", "processing", "Approved"), ("reject", "rejection", "Rejected")],
 )
+@pytest.mark.parametrize("shown", ["before", "queued"])
 def test_a_release_and_a_rejection_are_answered_as_printed_and_polls_tell_the_rest(
-    action: str, word: str, status: str
+    action: str, word: str, status: str, shown: Any
 ) -> None:
     clock = Clock()
-    world = World(clock=clock)
+    world = World(clock=clock, profile=Profile(in_process=shown))
     queue_id = add_quarantined(world, {"firstname": "Ann"})
     world.campaign.rules.seconds = 30
     (answer,) = drive(world, send(world, "POST", PROCESS, RELEASE % action))
     assert answer.text == compact(RELEASED % word)
     (during,) = drive(world, poll(world, queue_id))
-    assert during.json()["records"][0]["status"] == "Queued"
-    clock.now += 30
+    (meanwhile,) = during.json()["records"]
+    if shown == "before":
+        assert (meanwhile["status"], meanwhile["response"]["quarantineId"]) == ("Quarantined", int(HELD))
+        assert meanwhile["processed"] == "2023-11-14T22:13:20Z"
+    else:
+        assert meanwhile["status"] == "Queued"
+    clock.now += 29
+    assert drive(world, poll(world, queue_id))[0].json() == during.json()
+    clock.now += 1
     (polled,) = drive(world, poll(world, queue_id))
     (record,) = polled.json()["records"]
     assert (record["status"], record["lead"]) == (status, {"firstname": "Ann"})
+    assert record["response"].get("payout") == ("Complete" if status == "Approved" else None)
     assert record["processed"] == "2023-11-14T22:13:50Z"
     assert (record["response"]["leadId"] is None) == (status == "Rejected")
+
+
+@pytest.mark.parametrize("way", ["put", "post"])
+def test_a_lead_that_is_being_released_is_not_released_again_nor_updated(way: str) -> None:
+    world = World(clock=Clock())
+    add_quarantined(world, {"firstname": "Ann"})
+    world.campaign.rules.seconds = 30
+    release = {"quarantineId": HELD, "action": "process"}
+    again = process(world) if way == "post" else entries(world, release)
+    first, second, update = drive(
+        world, process(world), again, entries(world, {"quarantineId": HELD, "update": {"c1": "X"}})
+    )
+    assert first.json()["status"] == "Success"
+    refused = second.json() if way == "post" else second.json()["leads"][0]
+    assert refused["message"] == "Quarantined lead not found"
+    assert update.json()["leads"][0]["success"] is False
+    assert (kinds(world), world.repeated) == (["release"], 1)
+
+
+def test_a_lead_held_for_some_time_stays_quarantined_while_it_is_released() -> None:
+    clock = Clock()
+    world = World(clock=clock)
+    own = {"status": "Approved", "response": {"leadId": 5}, "lead": {"email": "a@example.com"}}
+    queue_id = world.add_lead(own, quarantined_for=10)
+    world.campaign.rules.seconds = 30
+    drive(world, process(world))
+    words = []
+    for seconds in (0, 20, 10):
+        clock.now += seconds
+        words.append(drive(world, poll(world, queue_id))[0].json()["records"][0]["status"])
+    assert words == ["Quarantined", "Quarantined", "Approved"]
+
+
+def test_a_lead_that_is_submitted_is_approved_with_a_payout_and_can_be_booked() -> None:
+    world = World()
+    (sent,) = drive(world, send(world, "POST", LEADS, {"lead": {"firstname": "Ann"}}))
+    (polled,) = drive(world, poll(world, sent.json()["results"][0]["queueId"]))
+    (record,) = polled.json()["records"]
+    assert (record["status"], record["response"]["payout"]) == ("Approved", "Complete")
+    (booked,) = drive(world, money(world, [record["response"]["leadId"]], newPayout=1))
+    assert booked.json()["status"] == "Success"
 
 
 def test_a_released_lead_is_found_by_its_new_lead_id() -> None:
@@ -791,6 +848,7 @@ def every_operation(world: World) -> dict[str, Ask]:
         ("reset_before", httpx.ReadError, False),
         ("close", httpx.RemoteProtocolError, False),
         ("reset_after", httpx.ReadError, True),
+        ("hang_after", httpx.ReadError, True),
         ("cut", httpx.RemoteProtocolError, True),
     ],
 )
@@ -801,6 +859,7 @@ def test_a_lost_answer_may_have_been_carried_out_or_not(
     sold(world)
     add_quarantined(world, {})
     ask = every_operation(world)[endpoint]
+    world.faults.hang_seconds = 0.0
     world.fail_next(kind, at=f"leadbyte.{endpoint}")
     with pytest.raises(seen):
         drive(world, ask)
@@ -808,6 +867,20 @@ def test_a_lost_answer_may_have_been_carried_out_or_not(
     assert world.faults.happened == {(f"leadbyte.{endpoint}", kind): 1}
     drive(world, ask)
     assert world.repeated == (carried_out and endpoint != "financials")
+
+
+@pytest.mark.parametrize("endpoint", ["leads", "quarantine", "financials"])
+@pytest.mark.parametrize(("kind", "status"), [("error_500_after", 500), ("empty", 200)])
+def test_a_call_may_be_carried_out_although_its_answer_says_nothing_of_it(
+    endpoint: str, kind: str, status: int
+) -> None:
+    world = World()
+    sold(world)
+    add_quarantined(world, {})
+    world.fail_next(kind, at=f"leadbyte.{endpoint}")
+    (answer,) = drive(world, every_operation(world)[endpoint])
+    assert (answer.status_code, "Success" in answer.text) == (status, False)
+    assert world.operations
 
 
 @pytest.mark.parametrize("endpoint", ["leads", "quarantine", "financials"])

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import httpx
+import pytest
 
 from bridge.simulator import World, serve
 
@@ -100,6 +101,47 @@ def test_lookups_by_each_unique_field() -> None:
     assert by_id[0]["EmailAddress"] == "p0@example.com"
     assert by_id[0]["ModifiedOn"].endswith(".000")
     assert ask(world, "GET", f"{LEADS}/Leads.GetById", params={"id": "none"}).json() == []
+
+
+@pytest.mark.parametrize(
+    ("phone", "found"),
+    [
+        ("+44-7700900000", [0]),
+        ("07700 900000", [0, 1]),
+        ("7700900000", [0, 1]),
+        ("+49-7700900000", [1]),
+        ("7700900009", []),
+        ("", []),
+        ("+", []),
+    ],
+)
+def test_a_phone_is_found_with_its_country_or_without(phone: str, found: list[int]) -> None:
+    world = World()
+    ids = [world.add_person({"Phone": number}) for number in ("+44-7700900000", "+49-7700900000", "0123456")]
+    answer = ask(world, "GET", f"{LEADS}/RetrieveLeadByPhoneNumber", params={"phone": phone}).json()
+    assert [lead["ProspectID"] for lead in answer] == [ids[number] for number in found]
+
+
+def test_every_lookup_shows_all_fields_of_the_lead() -> None:
+    world, ids = world_of(1)
+    world.edit(ids[0], {"mx_Consent": "true", "mx_Sold_On": "2026-03-02", "mx_Payout": "80.10"})
+    asked = {
+        "Leads.GetById": {"id": ids[0]},
+        "Leads.GetByEmailaddress": {"emailaddress": "p0@example.com"},
+        "RetrieveLeadByPhoneNumber": {"phone": "7700900000"},
+    }
+    answers = [ask(world, "GET", f"{LEADS}/{path}", params=query).json() for path, query in asked.items()]
+    assert answers[0] == answers[1] == answers[2]
+    ((lead,),) = answers[:1]
+    assert lead.keys() == world.crm.schema.keys()
+    assert (lead["mx_Consent"], lead["mx_Sold_On"]) == ("1", "2026-03-02 00:00:00.000")
+    assert (lead["mx_Payout"], lead["mx_Revenue"], lead["ProspectAutoId"]) == ("80.10", None, "1")
+
+
+@pytest.mark.parametrize("path", ["Leads.GetById", "Leads.GetByEmailaddress", "RetrieveLeadByPhoneNumber"])
+def test_a_lookup_names_what_it_looks_for(path: str) -> None:
+    answer = ask(World(), "GET", f"{LEADS}/{path}")
+    assert answer.json()["ExceptionType"] == "MXMandatoryAttributeMissingException"
 
 
 def test_a_lookup_without_its_parameter_and_an_unknown_address() -> None:

@@ -176,6 +176,39 @@ def test_reading_back() -> None:
         using(world, lambda sink: sink.read_back("FirstName", "x", []))
 
 
+@pytest.mark.parametrize("keys_in", ["header", "query"])
+def test_a_lead_is_looked_up_by_whatever_a_person_has(keys_in: Any) -> None:
+    world, ids = people("a@x.example", Phone="+44-7700900123", mx_Consent="1")
+
+    async def use(sink: LeadSquaredSink) -> list[Sequence[Mapping[str, str]]]:
+        known = (ids[0].upper(), f" {ids[0]} ", "A@x.example", "+44-7700900123")
+        unknown = ("3f1f1c2e-0000-4000-8000-000000000000", "b@x.example", "+44-7700900999")
+        return [await sink.lead(value) for value in known + unknown]
+
+    found = using(world, use, keys_in=keys_in)
+    assert found[4:] == [[]] * 3
+    for (lead,) in found[:4]:
+        assert lead.items() >= {
+            "ProspectID": ids[0],
+            "EmailAddress": "a@x.example",
+            "FirstName": "Before",
+            "Phone": "+44-7700900123",
+            "mx_Consent": "1",
+        }.items()  # fmt: skip
+        assert all(lead.values())
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"), [("error_500", ServerFault), ("throttle", Throttled), ("cut", LostAnswer)]
+)
+def test_a_lookup_that_fails_finds_nobody_absent(fault: str, kind: type[CallError]) -> None:
+    world, ids = people("a@x.example")
+    world.fail_next(fault)
+    with pytest.raises(kind) as caught:
+        using(world, lambda sink: sink.lead(ids[0]))
+    assert ids[0] not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("mode", "asked"), [("bulk", "leadsquared.user"), ("async", "leadsquared_async.metrics")]
 )

@@ -105,6 +105,14 @@ def test_a_kept_reply_reads_as_it_did_and_by_todays_words() -> None:
         using(world, lambda source: asyncio.sleep(0, source.reread(queue_id, "<html>")))
 
 
+def test_a_large_kept_reply_reads_as_a_small_one() -> None:
+    world = World()
+    lead = {"firstname": "Zoë", "comments": "x" * 10_000}
+    reply = poll(world, queue_id := world.add_lead({**RESULT, "lead": lead}))
+    assert reply.view["lead"] == lead
+    assert using(world, lambda source: asyncio.sleep(0, source.reread(queue_id, reply.raw))) == reply
+
+
 @pytest.mark.parametrize("unknown", ["error", "404", "word"])
 def test_a_ping_is_answered_where_leadbyte_is_well(unknown: Any) -> None:
     world = World(profile=Profile(unknown_id=unknown))

@@ -104,14 +104,13 @@ def test_a_million_laughs_is_refused_without_a_laugh() -> None:
     assert problems(f"a0: &a0 lol\n{rows}\n")[0].startswith("1: YAML references")
 
 
-def test_feedback_files_are_told_and_not_read() -> None:
-    text = "version: 1\ndirection: feedback\nlead_id: mx_LeadByte_Id\nupdate: {postcode: mx_Zip}\n"
-    assert problems(text) == [
-        "2: direction: feedback is not built yet: take this file out of the mappings directory"
-    ]
+def test_a_direction_that_is_none() -> None:
     assert problems(f"{HEAD}direction: sideways\n")[0].startswith(
         "4: direction at the top can't be 'sideways'; "
     )
+    assert problems(f"{HEAD}direction:\nzzz: 1\n") == [
+        "4: direction at the top is empty; write a text, or leave the key out"
+    ]
     assert len(load({"a.yaml": f"{HEAD}direction: forward\n"})) == 1
 
 
@@ -451,3 +450,260 @@ def test_names_that_no_view_has(path: str) -> None:
 )
 def test_tests(test: str, what: str) -> None:
     assert f"4: {what}" in problems(f"{HEAD}tests: [{test}]\n")
+
+
+BACK = "version: 1\ndirection: feedback\n"
+WAY = f"{BACK}lead_id: mx_Id\n"
+HELD = f"{BACK}quarantine_id: mx_Id\n"
+UPDATE = "update: {postcode: mx_Zip}\n"
+
+
+def test_every_problem_of_a_feedback_file_at_once() -> None:
+    text = """version: 2
+direction: feedback
+leadsquared: {mode: bulk}
+when: ProspectStage = 'Sold'
+lead_id: "@"
+quarantine_id: mx_Q
+update:
+  post code: mx_Zip
+  Town: mx_Town
+  town: mx_Town
+  dob: {from: mx_Dob, type: dat}
+action: release
+trigger_deliveries: [x1]
+financials: {payout: -1, payed: mx_P, revenue: {value: £5, max_length: 3}, buyer: 3/3}
+fields: {FirstName: lead.firstname}
+dryrun: true
+tests: [{given: {mx_Zipp: x}, expect: {update: {postcode: x}}}]
+"""
+    assert problems(text) == [
+        "1: version at the top is not one this bridge reads; write version: 1",
+        "3: leadsquared at the top is for forward files; a feedback file has update: instead, remove it",
+        "4: when at the top can't be used: 'ProspectStage = 'Sold'' is not a JMESPath: Unknown "
+        "token '='; mend it at character 15",
+        "5: from in field lead_id can't be used: '@' reads the whole lead (@ or *); write the "
+        "names of the columns it needs",
+        "6: quarantine_id at the top can't stand beside lead_id; write a file for each",
+        "8: 'post code' is no field; write LeadByte's own name, of letters, digits, _ and -",
+        "10: town is the same field as Town; remove one of the two",
+        "11: type in field update.dob can't be 'dat'; did you mean date?",
+        "12: action at the top can't be release of a lead_id; write quarantine_id:, or action: reprocess",
+        "13: trigger_deliveries at the top can't be 'x1'; write the digits of a delivery's id",
+        "14: unknown key 'payed' in financials; known here: payout, revenue, buyer",
+        "14: payout in financials can't be '-1' (is negative); write plain digits and a point",
+        "14: unknown key 'max_length' in field financials.revenue; known here: from, value, type, "
+        "default, values, otherwise",
+        "14: revenue in financials can't be '£5' (not an amount like 80.00); write plain digits and a point",
+        "14: buyer in financials can't be '3/3' (is no id of digits (letters, - and _ beside them "
+        "at most)); write LeadByte's id of the buyer (BID)",
+        "15: fields at the top is for forward files; a feedback file has update: instead, remove it",
+        "16: unknown key 'dryrun' at the top; did you mean dry_run?",
+        "17: 'mx_Zipp' under given in test 1 is no column that this file reads; did you mean mx_Zip?",
+        "17: no 'update.postcode' to expect in test 1; did you mean update.post code?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (
+            f"{BACK}{UPDATE}",
+            "1: lead_id at the top is missing; write lead_id: (of a valid lead) or quarantine_id:, and the column ",
+        ),
+        (WAY, "1: LeadByte is told nothing; add update:, action: or financials:"),
+        (HELD, "1: LeadByte is told nothing; add update:, action: or financials:"),
+        (
+            f"{BACK}quarantine_id: learned\naction: release\n",
+            "1: no column is read, so no change would ever do anything; add when:, or a path",
+        ),
+        (
+            f"{WAY}update: {{}}\n",
+            "4: update at the top holds no field; write lines like postcode: mx_Postcode ",
+        ),
+        (f"{WAY}update: [a]\n", "4: what stands in update is a list; write key: value lines"),
+        (f"{WAY}update:\n", "4: what stands in update is empty; write key: value lines"),
+        (f"{WAY}update: {{a: [b]}}\n", "4: what stands in field update.a is a list; write key: value lines"),
+        (f"{WAY}update: {{a: }}\n", "4: from in field update.a is empty; write a text, or leave the key out"),
+        (f"{WAY}update: {{~: b}}\n", "4: '~' is no field; write LeadByte's own name, "),
+        (
+            f"{WAY}update: {{a: '*'}}\n",
+            "4: from in field update.a can't be used: '*' reads the whole lead (@ or *); ",
+        ),
+        (
+            f"{WAY}update: {{a: '\"first name\"'}}\n",
+            "4: from in field update.a can't be used: 'first name' is no schema name; write LeadSquared's own, ",
+        ),
+        (
+            f"{WAY}action: reprocess\n",
+            "4: action at the top works only with an update; add update: and a field",
+        ),
+        (
+            f"{WAY}trigger_deliveries: 1053\n",
+            "4: trigger_deliveries at the top works only with an update; add update: and a field below it",
+        ),
+        (
+            f"{WAY}{UPDATE}action: delete\n",
+            "5: action at the top can't be 'delete'; did you mean ",
+        ),
+        (f"{WAY}{UPDATE}action: [release]\n", "5: action at the top is a list; write one text"),
+        (
+            f"{WAY}{UPDATE}action: reject\n",
+            "5: action at the top can't be reject of a lead_id; write quarantine_id:",
+        ),
+        (
+            f"{HELD}{UPDATE}action: reprocess\n",
+            "5: action at the top can't be reprocess of a quarantine_id; write release or reject, or lead_id:",
+        ),
+        (
+            f"{HELD}{UPDATE}trigger_deliveries: 1\n",
+            "5: trigger_deliveries at the top can't stand beside quarantine_id; write lead_id:, in a file of its own",
+        ),
+        (
+            f"{HELD}financials: {{payout: mx_P}}\n",
+            "4: financials at the top can't stand beside quarantine_id; write lead_id:, in a file of its own",
+        ),
+        (
+            f"{WAY}financials: {{buyer: 33}}\n",
+            "4: financials at the top needs payout or revenue; add one of them",
+        ),
+        (f"{WAY}financials: 80\n", "4: what stands in financials is one value; write key: value lines"),
+        (
+            f"{WAY}financials: {{payout: [1]}}\n",
+            "4: what stands in field financials.payout is a list; write ",
+        ),
+        (
+            f"{WAY}financials: {{payout: 1.005}}\n",
+            "4: payout in financials can't be '1.005' (has more than two decimals; ",
+        ),
+        (
+            f"{WAY}financials: {{payout: 1e3}}\n",
+            "4: payout in financials can't be '1e3' (not an amount like 80.00); ",
+        ),
+        (
+            f"{WAY}financials: {{payout: £80}}\n",
+            "4: payout in financials can't be '£80' (not an amount like 80.00); ",
+        ),
+        (
+            f"{WAY}financials: {{payout: {{from: mx_P, default: none}}}}\n",
+            "4: payout in financials can't be 'none' (not an amount like 80.00); ",
+        ),
+        (
+            f"{WAY}financials: {{payout: {{from: mx_P, type: boolean}}}}\n",
+            "4: type in field financials.payout can't be 'boolean'; known here: text, number",
+        ),
+        (
+            f"{BACK}lead_id: [a]\n{UPDATE}",
+            "3: what stands in field lead_id is a list; write key: value lines",
+        ),
+        (
+            f"{BACK}lead_id: ''\n{UPDATE}",
+            "3: from in field lead_id is empty; write a text, or leave the key out",
+        ),
+        (
+            f"{BACK}lead_id: '`7`'\n{UPDATE}",
+            "3: from in field lead_id reads nothing of the lead; name the column",
+        ),
+        (
+            f"{BACK}lead_id: {{value: 7}}\n{UPDATE}",
+            "3: unknown key 'value' in field lead_id; did you mean values?",
+        ),
+        (
+            f"{BACK}lead_id: {{from: mx_I, default: 7}}\n{UPDATE}",
+            "3: unknown key 'default' in field lead_id; ",
+        ),
+        (f"{WAY}{UPDATE}dry_run: maybe\n", "5: dry_run at the top can't be 'maybe'; write true or false"),
+        (
+            f"{WAY}{UPDATE}when: length(@)\n",
+            "5: when at the top can't be used: 'length(@)' reads the whole lead ",
+        ),
+        (f"{WAY}{UPDATE}tests: x\n", "5: tests is one value; write a list, each test beginning with - name:"),
+    ],
+)
+def test_feedback_files(text: str, what: str) -> None:
+    assert len(what) > 30
+    assert problems(text)[0].startswith(what)
+
+
+@pytest.mark.parametrize(
+    ("test", "what"),
+    [
+        ("{given: {}}", "test 1 needs either expect: or error:; write one of them"),
+        ("{expect: skipped}", "given in test 1 is missing; write the lead's part that the test needs, or {}"),
+        (
+            "{given: [], expect: skipped}",
+            "what stands under given in test 1 is a list; write key: value lines",
+        ),
+        (
+            "{given: {mx_Zpi: x}, expect: skipped}",
+            "'mx_Zpi' under given in test 1 is no column that this file reads; did you mean mx_Zip?",
+        ),
+        ("{given: {mx_Zip: [x]}, expect: skipped}", "mx_Zip under given in test 1 is a list; write one text"),
+        (
+            "{given: {}, learned: 7, expect: skipped}",
+            "what stands under learned in test 1 is one value; write ",
+        ),
+        (
+            "{given: {}, learned: {leadid: 7}, expect: skipped}",
+            "unknown key 'leadid' under learned in test 1; did you mean lead_id?",
+        ),
+        (
+            "{given: {}, expect: none}",
+            "what stands under expect in test 1 is one value; write key: value lines",
+        ),
+        (
+            "{given: {}, expect: {quarantine_id: 7}}",
+            "no 'quarantine_id' to expect in test 1; known here: lead_id, update.postcode",
+        ),
+        (
+            "{given: {}, expect: {update: x}}",
+            "what stands under update under expect in test 1 is one value; ",
+        ),
+        (
+            "{given: {}, expect: {update: {postcod: x}}}",
+            "no 'update.postcod' to expect in test 1; did you mean update.postcode?",
+        ),
+        (
+            "{given: {}, expect: {trigger_deliveries: [7]}}",
+            "no 'trigger_deliveries' to expect in test 1; known ",
+        ),
+        ("{given: {}, learned: {}, expects: 1}", "unknown key 'expects' in test 1; did you mean expect?"),
+    ],
+)
+def test_tests_of_feedback_files(test: str, what: str) -> None:
+    assert problems(f"{WAY}{UPDATE}tests: [{test}]\n")[0].startswith(f"5: {what}")
+
+
+def test_a_forward_test_has_learned_nothing() -> None:
+    test = "{given: {}, learned: {lead_id: 7}, expect: {ProspectID: 7}}"
+    assert problems(f"{HEAD}tests: [{test}]\n")[0].startswith("4: unknown key 'learned' in test 1; ")
+
+
+@pytest.mark.parametrize(
+    "line", ["lead_id: mx_Id", "quarantine_id:", UPDATE.strip(), "action: release", "dry_run: true"]
+)
+def test_keys_of_a_feedback_file_in_a_forward_one(line: str) -> None:
+    key = line.partition(":")[0]
+    what = f"4: {key} at the top is for feedback files; add direction: feedback, or remove it"
+    for direction in ("", "direction: forward\n"):
+        assert problems(f"{HEAD}{line}\n{direction}") == [what]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{BACK}lead_id: {'[' * 100000}",
+        f"{BACK}lead_id: mx_Id\nupdate:\n" + "".join(f"  f{n}: '@'\n" for n in range(5000)),
+        f"{BACK}lead_id: mx_Id\nupdate: {{{'a' * 500_000}: mx_Zip}}\n",
+        f"{WAY}trigger_deliveries: [{'9,' * 40_000}]\n",
+        f"{WAY}financials: {{payout: {'9' * 500_000}}}\n",
+        f"{WAY}{UPDATE}tests: [{'{given: {x: y}}, ' * 5000}]\n",
+        f"{WAY}update: &u {{a: b}}\nfinancials: *u\n",
+        f"{WAY}? {{a: b}}\n: c\n",
+        f"{WAY}financials: {{? [payout] : mx_P}}\n",
+        f"{WAY}update: {{a: {'mx_a || ' * 300}b}}\n",
+        BACK + "lead_id: '" + "mx_A | " * 250 + "b'\nupdate: {}\n",
+    ],
+)
+def test_hostile_feedback_files_are_refused(text: str) -> None:
+    assert len(problems(text)) <= 101

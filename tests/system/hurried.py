@@ -102,7 +102,7 @@ class Run:
         running = asyncio.ensure_future(scene.service.run())
         try:
             if not meanwhile or await meanwhile(scene):
-                await scene.until(lambda: not any(scene.store.moving().values()))
+                await scene.until(scene.settled)
         finally:
             scene.service.stop.set()
             await running
@@ -163,8 +163,13 @@ class Scene:
         given_up_at = self.clock() + PATIENCE
         while not condition():
             assert not self.service.stop.is_set()
-            assert self.clock() < given_up_at, (self.store.moving(), self.world.calls)
+            assert self.clock() < given_up_at, (self.store.status().leads, self.world.calls)
             await self.after(0.5)
+
+    def settled(self) -> bool:
+        """Whether every lead has come to rest or is in doubt."""
+        leads = self.store.status().leads
+        return not any(leads[state] for state in ("waiting", "pending", "sending", "submitted"))
 
     async def after(self, seconds: float) -> None:
         """Let time pass."""

@@ -32,7 +32,7 @@ version: 1
 leadsquared: {mode: async}
 fields: {ProspectID: lead.prospectid, mx_Source: {value: LeadByte}}
 """
-UP = dict.fromkeys(("leadbyte", "leadsquared", "leadsquared-async"), "up")
+UP = dict.fromkeys(("leadbyte", "leadbyte-updates", "leadsquared", "leadsquared-async"), "up")
 PATIENCE = 30.0
 Found = tuple[int, Any]
 

@@ -73,12 +73,13 @@ def state(tmp_path: Path) -> Path:
 
 
 def rows(database: Path) -> dict[str, list[Any]]:
-    """Every row of the first release's tables, read without the bridge."""
-    with closing(sqlite3.connect(database)) as connection:
-        names = ("queue_item", "delivery", "attempt", "agreed", "checkpoint")
-        return {
-            name: connection.execute(f"SELECT * FROM {name} ORDER BY 1, 2, 3").fetchall() for name in names
-        }
+    """Every row of the first release's tables, with the columns that they had, read without the bridge."""
+    with closing(sqlite3.connect(database)) as connection, closing(sqlite3.connect(FIRST)) as first:
+        found = {}
+        for name in ("queue_item", "delivery", "attempt", "agreed", "checkpoint"):
+            columns = ", ".join(column for _, column, *_ in first.execute(f"PRAGMA table_info({name})"))
+            found[name] = connection.execute(f"SELECT {columns} FROM {name} ORDER BY 1, 2, 3").fetchall()
+        return found
 
 
 def stands(directory: Path) -> dict[str, str]:

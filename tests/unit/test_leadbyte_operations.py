@@ -10,19 +10,9 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from bridge.errors import CallError, Denied, LeadUnmappable, Refused, ServerFault, Throttled
+from bridge.errors import CallError, Denied, Refused, ServerFault, Throttled
 from bridge.exchange import Reply, Request
-from bridge.leadbyte.operations import (
-    Financials,
-    LeadUpdate,
-    QuarantineProcess,
-    QuarantineUpdate,
-    Update,
-    amount,
-    financials_request,
-    process_request,
-    update_request,
-)
+from bridge.leadbyte.operations import financials_request, process_request, update_request
 from bridge.leadbyte.operations_replies import (
     Answer,
     Result,
@@ -31,158 +21,29 @@ from bridge.leadbyte.operations_replies import (
     read_updates,
 )
 from bridge.model import Kind
+from bridge.operation import (
+    Financials,
+    LeadUpdate,
+    QuarantineProcess,
+    QuarantineUpdate,
+    Update,
+    amount,
+)
+from tests.leadbyte_pages import (
+    HELD,
+    KEY,
+    LEAD,
+    LEAD_UPDATED,
+    QUARANTINE_UPDATED,
+    QUARANTINE_UPDATED_REJECTED,
+    QUARANTINE_UPDATED_RELEASED,
+    QUEUED_REJECT,
+    QUEUED_RELEASE,
+)
 
 BASE = "https://acme.leadbyte.co.uk/restapi/v1.3"
-KEY = "cb266b24ef4a5d123s42ca5801431120"
-LEAD = "2932682"
-HELD = "8419715"
 ZIP = {"postcode": "TN25 6QD"}
 NOW = 1_700_000_000.0
-
-# The requests of the pages, as they stand there.
-LEAD_UPDATE = """{
-
-	"leads": [
-		{
-			"id": "2932682",
-			"update": {
-				"postcode": "TN25 6QD"
-			}
-		}
-	]
-}"""
-LEAD_TRIGGER = """{
-
-	"leads": [
-		{
-			"id": "2932682",
-			"triggerDeliveryId": "1053",
-			"update": {
-				"postcode": "TN25 6QD"
-			}
-		}
-	]
-}"""
-LEADS_REPROCESS = """{
-
-"leads": [
-	{
-		"id": "2932682",
-		"action" : "reprocess",
-		"update": {
-			"postcode": "TN25 6QD"
-		}
-	},
-	{
-		"id": "2932683",
-		"action" : "reprocess",
-		"update": {
-			"firstname": "Joe",
-			"lastname": "Blogs"
-		}
-	},
-	{
-		"id": "2932684",
-		"action" : "reprocess",
-		"update": {
-			"postcode": "7010",
-			"source": "www.LeadByte.com",
-			"c1": "GoogleAdWords"
-		}
-	}
-]
-}"""
-FINANCIALS = """		{
-			"key": "822acf66313a480c9fde66d8fce8fb7f",
-			"leads": [
-				{leadID}
-			],
-			"newPayout": 80.00,
-			"newRevenue": 120.00,
-			"BID": "33"
-		}""".replace("{leadID}", LEAD)
-QUARANTINE_UPDATE = """{
-    "leads": [
-        {
-            "quarantineId": "2932682",
-            "update": {
-                "postcode": "TN25 6QD"
-            }
-        }
-    ]
-}"""
-QUARANTINE_RELEASE = """{
-    "quarantineId": 8419715,
-    "action": "process"
-}"""
-QUARANTINE_REJECT = QUARANTINE_RELEASE.replace("process", "reject")
-QUARANTINE_UPDATE_RELEASE = """{
-    "leads": [
-        {
-            "quarantineId": "2932682",
-            "update": {
-                "postcode": "TN25 6QD"
-            },
-            "action": "process"
-        }
-    ]
-}"""
-QUARANTINE_UPDATE_REJECT = QUARANTINE_UPDATE_RELEASE.replace("process", "reject")
-
-# The replies.
-LEAD_UPDATED = """{
-    "status": "Success",
-    "message": "OK",
-    "leads": [
-        {
-            "id": "2932682",
-            "success": true,
-            "message": "Lead updated",
-            "warnings": [],
-            "errors": []
-        }
-    ]
-}"""
-QUARANTINE_UPDATED = """{
-    "status": "Success",
-    "message": "OK",
-    "leads": [
-        {
-            "quarantineId": "2932682",
-            "success": true,
-            "message": "Quarantine lead updated"
-        }
-    ]
-}"""
-QUEUED_RELEASE = """{
-    "status": "Success",
-    "message": "Quarantined lead(s) processed successfully",
-    "details": {
-        "8419715": "Queued for processing"
-    }
-}"""
-QUEUED_REJECT = """{
-    "status": "Success",
-    "message": "Quarantined lead(s) processed successfully",
-    "details": {
-        "8419715": "Queued for rejection"
-    }
-}"""
-QUARANTINE_UPDATED_RELEASED = """{
-    "status": "Success",
-    "message": "OK",
-    "leads": [
-        {
-            "quarantineId": "2932682",
-            "success": true,
-            "message": "Quarantine lead updated"
-        }
-    ],
-    "quaratineReleaseResults": [
-        "Quarantine ID '2932682' queued for processing"
-    ]
-}"""
-QUARANTINE_UPDATED_REJECTED = QUARANTINE_UPDATED_RELEASED.replace("processing", "rejection")
 
 PLAIN = LeadUpdate(LEAD, ZIP)
 REPROCESS = LeadUpdate(LEAD, ZIP, action="reprocess")
@@ -192,11 +53,6 @@ RELEASE = QuarantineUpdate(LEAD, ZIP, "process")
 REJECT = QuarantineUpdate(LEAD, ZIP, "reject")
 LET_GO = QuarantineProcess(HELD, "process")
 MONEY = Financials((LEAD,), Decimal("80.00"), Decimal("120.00"), "33")
-
-
-def compact(sample: str) -> bytes:
-    """A sample without the blanks between its values; every other byte as it stands on the page."""
-    return re.sub(r'("[^"]*")|\s+', lambda found: found[1] or "", sample).encode()
 
 
 def reply(body: Any, status: int = 200, **headers: str) -> Reply:
@@ -237,54 +93,7 @@ def queued(lead: str = LEAD, what: str = "processing") -> str:
     return f"Quarantine ID '{lead}' queued for {what}"
 
 
-# Requests
-
-
-@pytest.mark.parametrize(
-    ("batch", "sample"),
-    [
-        ([PLAIN], LEAD_UPDATE),
-        ([TRIGGER], LEAD_TRIGGER),
-        (
-            [
-                REPROCESS,
-                LeadUpdate("2932683", {"firstname": "Joe", "lastname": "Blogs"}, "reprocess"),
-                LeadUpdate(
-                    "2932684",
-                    {"postcode": "7010", "source": "www.LeadByte.com", "c1": "GoogleAdWords"},
-                    "reprocess",
-                ),
-            ],
-            LEADS_REPROCESS,
-        ),
-        ([KEPT], QUARANTINE_UPDATE),
-        ([RELEASE], QUARANTINE_UPDATE_RELEASE),
-        ([REJECT], QUARANTINE_UPDATE_REJECT),
-    ],
-)
-def test_updates_are_asked_for_as_the_pages_show(batch: list[Update], sample: str) -> None:
-    request = update_request(BASE, KEY, batch)
-    assert (request.method, request.url) == ("PUT", f"{BASE}/leads")
-    assert dict(request.headers) == {"Content-Type": "application/json", "X_KEY": KEY}
-    assert not request.params
-    assert request.body == compact(sample)
-
-
-@pytest.mark.parametrize(
-    ("action", "sample"), [("process", QUARANTINE_RELEASE), ("reject", QUARANTINE_REJECT)]
-)
-def test_a_release_is_asked_for_as_the_page_shows(action: Any, sample: str) -> None:
-    request = process_request(BASE, KEY, QuarantineProcess(HELD, action))
-    assert (request.method, request.url) == ("POST", f"{BASE}/quarantine/process")
-    assert dict(request.headers) == {"Content-Type": "application/json", "X_KEY": KEY}
-    assert request.body == compact(sample)
-
-
-def test_financials_are_asked_for_as_the_page_shows() -> None:
-    request = financials_request(BASE, "822acf66313a480c9fde66d8fce8fb7f", MONEY)
-    assert (request.method, request.url) == ("PUT", f"{BASE}/leadfinancials")
-    assert dict(request.headers) == {"Content-Type": "application/json"}
-    assert request.body == compact(FINANCIALS)
+# Requests (those of the pages: tests/edge/test_operations_pages.py)
 
 
 def sent(request: Request) -> Any:
@@ -354,87 +163,6 @@ def test_a_request_and_its_entries_show_nobody() -> None:
     shown = repr([PLAIN, KEPT, update_request(BASE, KEY, [PLAIN]), financials_request(BASE, KEY, MONEY)])
     assert "TN25" not in shown
     assert KEY not in shown
-
-
-@pytest.mark.parametrize(
-    ("entry", "repeatable", "needs"),
-    [
-        (PLAIN, True, ("Leads > Update",)),
-        (REPROCESS, False, ("Leads > Update",)),
-        (TRIGGER, False, ("Leads > Update",)),
-        (KEPT, True, ("Leads > Update",)),
-        (RELEASE, False, ("Leads > Update", "Quarantine > Process")),
-        (REJECT, False, ("Leads > Update", "Quarantine > Process")),
-        (LET_GO, False, ("Quarantine > Process",)),
-        (MONEY, True, ("Update Payout/Revenue",)),
-    ],
-)
-def test_what_sets_values_is_repeatable_and_each_names_its_permission(
-    entry: Any, repeatable: bool, needs: tuple[str, ...]
-) -> None:
-    assert entry.repeatable is repeatable
-    assert entry.needs == needs
-
-
-# What is no request
-
-
-@pytest.mark.parametrize("lead", ["", " ", "5 6", "n/a", "none", "a@b.c", "٣", "5\n", "1" * 65, '5"'])
-def test_an_id_that_is_none_is_told_without_its_value(lead: str) -> None:
-    for make in (
-        lambda: LeadUpdate(lead, ZIP),
-        lambda: QuarantineUpdate(lead, ZIP),
-        lambda: QuarantineProcess(lead, "process"),
-        lambda: Financials((lead,), Decimal(1)),
-    ):
-        with pytest.raises(
-            LeadUnmappable, match=r"^(lead_id|quarantine_id): is (missing|no id of )"
-        ) as error:
-            make()
-        assert "\n" not in str(error.value)
-        assert "a@b.c" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("make", "reason"),
-    [
-        (lambda: LeadUpdate("5", {}), "update: no field to set"),
-        (lambda: LeadUpdate("5", {}, "reprocess"), "update: no field to set"),
-        (lambda: QuarantineUpdate("5", {}), "update: no field to set"),
-        (lambda: LeadUpdate("5", {"": "x"}), "update: the name of a field is empty"),
-        (lambda: QuarantineUpdate("5", {"a": "x", " ": "y"}), "update: the name of a field is empty"),
-        (lambda: LeadUpdate("5", {"a\n": "x"}), "update: the name of a field is empty, or not printable"),
-        (lambda: LeadUpdate("5", ZIP, trigger=("",)), "trigger_deliveries: is missing"),
-        (lambda: LeadUpdate("5", ZIP, trigger=("1", "x2")), "trigger_deliveries: is no id of digits"),
-        (
-            lambda: LeadUpdate("5", ZIP, trigger=("1", "1")),
-            "trigger_deliveries: the same id stands there twice",
-        ),
-        (lambda: Financials((), Decimal(1)), "lead_id: is missing"),
-        (lambda: Financials(("5", "5"), Decimal(1)), "lead_id: the same id stands there twice"),
-        (lambda: Financials(("5",)), "financials: neither a payout nor a revenue"),
-        (lambda: Financials(("5",), Decimal(1), buyer="Acme"), "buyer: is no id"),
-        (lambda: Financials(("5",), Decimal("-0.01")), "payout: is negative"),
-        (lambda: Financials(("5",), revenue=Decimal("80.005")), "revenue: has more than two decimals"),
-        (lambda: Financials(("5",), Decimal("1E-999999")), "payout: has more than two decimals"),
-        (lambda: Financials(("5",), Decimal("1E+12")), "payout: has more than 12 digits"),
-        (lambda: Financials(("5",), Decimal("NaN")), "payout: not an amount"),
-        (lambda: Financials(("5",), Decimal("sNaN")), "payout: not an amount"),
-        (lambda: Financials(("5",), revenue=Decimal("Infinity")), "revenue: not an amount"),
-    ],
-)
-def test_what_no_request_may_say_is_told(make: Any, reason: str) -> None:
-    with pytest.raises(LeadUnmappable, match=re.escape(reason)):
-        make()
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", " 80", "£80", "1,000.00", "1e2", "80.", ".5", "+80", "1_000", "٣", "NaN", "80.00\n", "9" * 41],
-)
-def test_an_amount_is_plain_digits(text: str) -> None:
-    with pytest.raises(LeadUnmappable, match=r"^payout: not an amount like 80\.00$"):
-        amount("payout", text)
 
 
 # Replies of the pages

@@ -565,6 +565,8 @@ def test_metadata() -> None:
     [
         ("PendingMessages", "MaxDelayInSeconds", "ProcessingRatePerMinute"),
         ("pendingMessages", "maxDelayInSeconds", "processingRatePerMinute"),
+        ("pendingmessages", "maxdelayinseconds", "processingrateperminute"),
+        ("PENDINGMESSAGES", "MAXDELAYINSECONDS", "PROCESSINGRATEPERMINUTE"),
     ],
 )
 def test_metrics_in_any_spelling(names: tuple[str, ...]) -> None:

@@ -68,7 +68,7 @@ def test_a_lead_counts_once_in_the_state_that_most_needs_a_person() -> None:
 
 
 def test_each_mode_has_a_host_of_its_own() -> None:
-    assert HOSTS == {"bulk": "leadsquared", "async": "leadsquared-async"}
+    assert HOSTS == {"bulk": "leadsquared", "async": "leadsquared-async", "leadbyte": "leadbyte"}
 
 
 def test_a_stamp_is_as_new_as_processed_then_arrival() -> None:

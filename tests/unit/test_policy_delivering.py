@@ -1,4 +1,4 @@
-"""What a call to LeadSquared leads to for each delivery in it."""
+"""What a call to the sink leads to for each delivery in it."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,17 +19,22 @@ NOW = 1_700_000_000.0
 RESUME = NOW + 33.0
 DEADLINE = 43_200.0
 POLICY = Delivering(8, Backoff(1.0, 300.0), Backoff(2.0, 300.0), DEADLINE)
+TO_LEADBYTE = replace(POLICY, denied_fails=True)
 BULK = Lane("bulk", "EmailAddress", "unprocessed")
 SILENT = Lane("async", "", "silent")
 FIRES = Lane("async", "", "automations")
-LANES = [BULK, SILENT, FIRES]
+SETS = Lane("leadbyte", "lead", "set")
+ONCE = Lane("leadbyte", "lead", "once")
+LANES = [BULK, SILENT, FIRES, SETS, ONCE]
+REPEATABLE = [lane for lane in LANES if lane.repeatable]
+HARMFUL = [FIRES, ONCE]
 NOTHING_HAPPENED = [Throttled("too many calls"), Denied("the key is wrong"), Unreachable("no route")]
 NO_VERDICT = [LostAnswer("timed out"), ServerFault("HTML instead of JSON")]
 ERRORS: list[CallError] = [*NOTHING_HAPPENED, *NO_VERDICT, Refused("no such field")]
 
 
 def delivery(id_: int = 1, lane: Lane = BULK, attempts: int = 0, **more: Any) -> Delivery:
-    keys = (lane.search_by or "ProspectID",)
+    keys = ("lead_id",) if lane.target == "leadbyte" else (lane.search_by or "ProspectID",)
     fields = {keys[0]: f"lead-{id_}", "mx_Outcome": "Sold"}
     stamps = {name: Stamp(1.0, id_) for name in fields}
     made = Delivery(id_, id_, f"q-{id_}", "m", f"x={id_}", lane, keys, fields, stamps, attempts)
@@ -51,12 +56,22 @@ def test_applied_is_synced() -> None:
     assert (move.to, move.attempt, move.lane, move.reason) == (State.SYNCED, False, None, None)
 
 
+def test_what_was_said_besides_of_what_was_applied_is_kept() -> None:
+    told = Outcome(Kind.SYNCED, note="unknown field")
+    assert (pushed(delivery(lane=SETS), told).to, pushed(delivery(lane=SETS), told).reason) == (
+        State.SYNCED,
+        "unknown field",
+    )
+    one = awaited(State.SUBMITTED)
+    assert POLICY.after_confirm(one, told, NOW) == Move(one, State.SYNCED, NOW, "unknown field")
+
+
 def test_accepted_is_submitted_and_confirmed_first_after_the_first_interval() -> None:
     move = pushed(delivery(lane=FIRES), Outcome(Kind.SUBMITTED, request_id="r-1"), 0.5)
     assert (move.to, move.request_id, move.due_at) == (State.SUBMITTED, "r-1", pytest.approx(NOW + 1.8))
 
 
-def test_refused_for_good_is_failed_with_leadsquareds_words() -> None:
+def test_refused_for_good_is_failed_with_the_other_sides_words() -> None:
     move = pushed(delivery(), Outcome(Kind.REJECTED, "no such option"))
     assert (move.to, move.reason) == (State.FAILED, "no such option")
 
@@ -94,9 +109,11 @@ def test_a_lead_that_the_answer_does_not_name_is_retried_alone(reason: str) -> N
     assert replace(alone(delivery(7)), part="") == BULK
 
 
-def test_a_lead_that_the_answer_does_not_name_is_in_doubt_where_repeating_would_harm() -> None:
-    move = pushed(delivery(lane=FIRES), Outcome(Kind.UNLISTED))
+@pytest.mark.parametrize("lane", HARMFUL)
+def test_a_lead_that_the_answer_does_not_name_is_in_doubt_where_repeating_would_harm(lane: Lane) -> None:
+    move = pushed(delivery(lane=lane), Outcome(Kind.UNLISTED))
     assert (move.to, move.attempt) == (State.IN_DOUBT, True)
+    assert move.reason == "the answer was lost: the answer does not name this lead"
 
 
 def test_outcomes_belong_to_the_batch_in_its_order() -> None:
@@ -119,7 +136,7 @@ def test_where_nothing_happened_no_attempt_is_used_up(error: CallError, lane: La
     assert (move.reason, move.lane) == (str(error), None)
 
 
-@pytest.mark.parametrize("lane", [BULK, SILENT])
+@pytest.mark.parametrize("lane", REPEATABLE)
 @pytest.mark.parametrize("error", NO_VERDICT)
 @pytest.mark.parametrize("attempts", [0, 7, 100])
 def test_no_attempt_is_used_up_while_the_host_answers_nothing_else_either(
@@ -147,6 +164,30 @@ def test_a_lead_that_alone_is_denied_fails_alone(lane: Lane) -> None:
     ]
 
 
+@pytest.mark.parametrize("answers", [True, False])
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("lane", [SETS, ONCE])
+def test_what_a_missing_permission_denies_fails_at_once_and_all_else_is_as_ever(
+    lane: Lane, error: CallError, answers: bool
+) -> None:
+    batch = [delivery(id_, lane) for id_ in range(5)]
+    moves = [*TO_LEADBYTE.after_error(batch, error, NOW, 0.0, RESUME, answers=answers)]
+    if isinstance(error, Denied) and answers:
+        assert moves == [Move(one, State.FAILED, NOW, "the key is wrong") for one in batch]
+    else:
+        assert moves == [*POLICY.after_error(batch, error, NOW, 0.0, RESUME, answers=answers)]
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_a_refused_batch_is_split_also_where_repeating_would_harm(lane: Lane) -> None:
+    """Refused: nothing of it was carried out."""
+    batch = [delivery(id_, lane) for id_ in range(4)]
+    moves = [*TO_LEADBYTE.after_error(batch, Refused("one by one"), NOW, 0.0, RESUME, answers=True)]
+    assert {(move.to, move.attempt, move.maybe) for move in moves} == {(State.PENDING, False, False)}
+    assert Counter(str(move.lane) for move in moves) == {f"{lane}half-0": 2, f"{lane}half-2": 2}
+    assert failed(batch[0], Refused("no such field")).to is State.FAILED
+
+
 @pytest.mark.parametrize("error", NO_VERDICT)
 def test_a_batch_without_a_verdict_is_halved_where_the_host_answers_other_questions(error: CallError) -> None:
     batch = [delivery(id_) for id_ in range(25)]
@@ -157,7 +198,7 @@ def test_a_batch_without_a_verdict_is_halved_where_the_host_answers_other_questi
     assert Counter(str(move.lane) for move in moves) == {f"{BULK}half-0": 12, f"{BULK}half-12": 13}
 
 
-@pytest.mark.parametrize("lane", [BULK, SILENT])
+@pytest.mark.parametrize("lane", REPEATABLE)
 @pytest.mark.parametrize("error", NO_VERDICT)
 def test_without_a_verdict_a_harmless_call_is_repeated_with_growing_intervals(
     error: CallError, lane: Lane
@@ -171,8 +212,11 @@ def test_without_a_verdict_a_harmless_call_is_repeated_with_growing_intervals(
 
 @pytest.mark.parametrize("error", NO_VERDICT)
 @pytest.mark.parametrize("attempts", [0, 7, 100])
-def test_without_a_verdict_what_fires_automations_is_in_doubt(error: CallError, attempts: int) -> None:
-    move = failed(delivery(lane=FIRES, attempts=attempts), error)
+@pytest.mark.parametrize("lane", HARMFUL)
+def test_without_a_verdict_what_fires_automations_is_in_doubt(
+    lane: Lane, error: CallError, attempts: int
+) -> None:
+    move = failed(delivery(lane=lane, attempts=attempts), error)
     assert (move.to, move.due_at, move.attempt) == (State.IN_DOUBT, NOW + 2.0, True)
     assert move.reason == f"the answer was lost: {error}"
 

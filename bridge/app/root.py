@@ -1,4 +1,4 @@
-"""The composition root: the one place that reads settings and wires the parts together."""
+"""The bridge for one set of settings."""
 
 from __future__ import annotations
 
@@ -8,30 +8,25 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from bridge import http, reports, telemetry
+from bridge.app.stages import Mappings, Sides, Wiring
 from bridge.errors import BridgeError
 from bridge.files import MappingDirectory, write_reports
-from bridge.leadbyte import LeadByteSource
-from bridge.leadsquared import LeadSquaredSink
-from bridge.mapping import MappingFile
-from bridge.model import HOSTS, Json, Track
-from bridge.pipeline.confirming import AskingStage, ConfirmStage, DoubtStage
+from bridge.leadbyte import LeadByteSink, LeadByteSource
+from bridge.leadsquared import LeadSquaredSink, LeadSquaredSource, read_webhook
+from bridge.mapping import AnyMapping, forward_of
+from bridge.model import Json, Track
+from bridge.pipeline.changes import ChangeStage
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.gate import Gate
 from bridge.pipeline.inbox import InboxStage
-from bridge.pipeline.mapping import MapStage
-from bridge.pipeline.polling import PollStage
-from bridge.pipeline.pruning import PruneStage, Retention
-from bridge.pipeline.pushing import Batching, PushStage
-from bridge.policy.backoff import Backoff
-from bridge.policy.delivering import Delivering
-from bridge.policy.polling import Polling
-from bridge.policy.window import Limit
-from bridge.ports import Sink, Source, Store
+from bridge.ports import Store
 from bridge.scheduler import Machine, Service, Stage
 from bridge.server import LocalServer, Readiness, create_app
 from bridge.settings import Settings
@@ -49,9 +44,14 @@ def steady_clock() -> Clock:
     return lambda: start + time.monotonic()
 
 
-MOST_CONFIRMATIONS = 25
+LEADSQUARED_CALLS = 50
+"""Most at one time."""
+
 CALLER_SECONDS = 10.0
 """How long a caller of the HTTP side waits for a locked database; nobody waits for room on the disk."""
+MOST_CHANGES = 64 * 1024 * 1024
+"""Bytes of one page of changed leads."""
+
 MOST_QUEUE_REPLY = 1024 * 1024
 """Bytes of one queue result: it is kept, and a chunk of them is mapped at once."""
 
@@ -86,7 +86,7 @@ class App:
         finally:
             store.close()
 
-    def mappings(self) -> Sequence[MappingFile]:
+    def mappings(self) -> Sequence[AnyMapping]:
         """Every mapping file, checked. Raises MappingError with all problems of all files."""
         return MappingDirectory(self.settings.mappings_dir).read()
 
@@ -100,35 +100,57 @@ class App:
         wanted = self.settings.leadbyte
         self.settings.require(leadbyte=True)
         async with self._client(wanted.concurrency, MOST_QUEUE_REPLY) as client:
-            yield LeadByteSource(
-                client,
-                url=wanted.url,
-                key=wanted.key.get_secret_value(),
-                key_header=wanted.key_header,
-                queue_key_in=wanted.queue_key_in,
-                statuses=wanted.statuses,
-                redact=self.redact,
-                clock=self.clock,
-            )
+            yield LeadByteSource(client, statuses=wanted.statuses, **self._leadbyte())
+
+    @asynccontextmanager
+    async def operations(self) -> AsyncIterator[LeadByteSink]:
+        """An open sink of operations. Raises SettingsError where its settings are missing."""
+        self.settings.require(leadbyte=True)
+        async with self._client(self.settings.leadbyte.concurrency, http.MAX_REPLY_BYTES) as client:
+            yield LeadByteSink(client, **self._leadbyte())
+
+    @asynccontextmanager
+    async def changes(self) -> AsyncIterator[LeadSquaredSource]:
+        """An open source of changes. Raises SettingsError where its settings are missing."""
+        self.settings.require(leadsquared=True)
+        async with self._client(2, MOST_CHANGES) as client:
+            yield LeadSquaredSource(client, **self._leadsquared())
+
+    def _leadbyte(self) -> dict[str, Any]:
+        wanted = self.settings.leadbyte
+        return {
+            "url": wanted.url,
+            "key": wanted.key.get_secret_value(),
+            "key_header": wanted.key_header,
+            "queue_key_in": wanted.queue_key_in,
+            "redact": self.redact,
+            "clock": self.clock,
+        }
+
+    def _leadsquared(self) -> dict[str, Any]:
+        wanted = self.settings.leadsquared
+        return {
+            "url": wanted.url,
+            "access_key": wanted.access_key.get_secret_value(),
+            "secret_key": wanted.secret_key.get_secret_value(),
+            "keys_in": wanted.keys_in,
+            "redact": self.redact,
+            "clock": self.clock,
+        }
 
     @asynccontextmanager
     async def sink(self, *, async_needed: bool) -> AsyncIterator[LeadSquaredSink]:
         """An open sink. Raises SettingsError where its settings are missing."""
         wanted = self.settings.leadsquared
         self.settings.require(leadsquared=True, async_needed=async_needed)
-        async with self._client(MOST_CONFIRMATIONS * 2, http.MAX_REPLY_BYTES) as client:
+        async with self._client(LEADSQUARED_CALLS, http.MAX_REPLY_BYTES) as client:
             yield LeadSquaredSink(
                 client,
-                url=wanted.url,
-                access_key=wanted.access_key.get_secret_value(),
-                secret_key=wanted.secret_key.get_secret_value(),
                 async_url=wanted.async_url,
                 async_api_key=wanted.async_api_key.get_secret_value(),
-                keys_in=wanted.keys_in,
                 status_path=wanted.status_path,
                 metrics_path=wanted.metrics_path,
-                redact=self.redact,
-                clock=self.clock,
+                **self._leadsquared(),
             )
 
     def _client(self, connections: int, most: int) -> http.Client:
@@ -143,20 +165,25 @@ class App:
         """
         directory = MappingDirectory(self.settings.mappings_dir)
         mappings = directory.read()
-        async_needed = any(mapping.mode == "async" for mapping in mappings)
-        with state_lock(self.settings.state_dir), self.store() as store:
-            self.settings.require(leadbyte=True, leadsquared=True, async_needed=async_needed)
+        async_needed = any(mapping.mode == "async" for mapping in forward_of(mappings))
+        self.settings.require(leadbyte=True, leadsquared=True, async_needed=async_needed)
+        with self._held() as store:
             self.inbox.mkdir(mode=0o700, exist_ok=True)
-            store.verify()
-            store.recover(self.clock())
-            store.never_wait()
-            async with (
-                self.source() as source,
-                self.sink(async_needed=async_needed) as sink,
-            ):
-                machine = self.machine(store, source, sink, directory.current)
+            async with self._sides(async_needed=async_needed) as sides:
+                machine = self.machine(store, sides, directory.current)
                 async with self._listening(machine) if listen else nullcontext():
                     yield Service(machine)
+
+    @asynccontextmanager
+    async def _sides(self, *, async_needed: bool) -> AsyncIterator[Sides]:
+        async with (
+            self.source() as source,
+            self.operations() as operations,
+            self.changes() as changes,
+            self.sink(async_needed=async_needed) as sink,
+        ):
+            metrics = partial(_metrics, sink) if async_needed else None
+            yield Sides(source, sink, changes, operations, metrics)
 
     @asynccontextmanager
     async def _listening(self, machine: Machine) -> AsyncIterator[None]:
@@ -178,12 +205,20 @@ class App:
             sides = {gate.name: str(gate.health.state) for gate in machine.gates}
             return Readiness(sides, working=_working(machine))
 
+        async def changed(body: Json | None) -> None:
+            stage = machine.changes
+            if stage is not None and (columns := stage.columns):
+                await stage.notice(None if body is None else read_webhook(body, columns))
+
         wanted = self.settings.server
         if not wanted.listen:
             yield
             return
         token = wanted.token if wanted.token.get_secret_value() else None
-        app = create_app(intake=intake, status=status, ready=ready, token=token)
+        webhook = wanted.webhook_token if wanted.webhook_token.get_secret_value() else token
+        app = create_app(
+            intake=intake, status=status, ready=ready, token=token, changed=changed, webhook_token=webhook
+        )
         server = LocalServer(app, wanted.listen)
         await server.start()
         log.info("listening", url=server.url, intake=token is not None)
@@ -192,78 +227,60 @@ class App:
         finally:
             await server.stop()
 
-    def machine(
-        self, store: Store, source: Source, sink: Sink, mappings: Callable[[], Sequence[MappingFile]]
-    ) -> Machine:
+    def machine(self, store: Store, sides: Sides, mappings: Mappings) -> Machine:
         """Every stage, wired to these two sides."""
-        desk = Desk()
-        poll_gate, bulk_gate, async_gate = self._gates(store)
-        inbox = InboxStage(self.store, self.inbox, self.deadline(), self.clock, desk)
-        stages: list[Stage] = [
-            inbox,
-            self._poll_stage(store, desk, source, poll_gate),
-            MapStage(store, desk, source, mappings, self.clock),
-            self._push_stage(store, desk, sink, bulk_gate, "bulk"),
-            self._push_stage(store, desk, sink, async_gate, "async"),
-            self._asking_stage(ConfirmStage, store, desk, sink, async_gate),
-            self._asking_stage(DoubtStage, store, desk, sink, bulk_gate),
-            self._prune_stage(store, desk),
-        ]
-        gates = [poll_gate, bulk_gate, async_gate]
-        return Machine(store, desk, stages, inbox, gates, self._report_in_background, self.clock, self.steady)
+        wiring = self._wiring(store)
+        gates = wiring.gates()
+        inbox = InboxStage(self.store, self.inbox, self.deadline(), self.clock, wiring.desk)
+        stages: list[Stage] = [inbox, *wiring.forward(sides, gates, mappings), wiring.pruning()]
+        changes = None
+        if sides.changes and sides.operations:
+            changes = wiring.changes(sides.changes, sides.sink, gates, mappings)
+            stages += [changes, wiring.operations(sides.operations, gates.updates)]
+        if sides.metrics:
+            stages.append(wiring.metrics(sides.metrics, gates.asynchronous))
 
-    def _gates(self, store: Store) -> tuple[Gate, Gate, Gate]:
-        source, sink = self.settings.leadbyte, self.settings.leadsquared
-        told = (
-            ("leadbyte", Limit(source.rate_calls, source.rate_seconds)),
-            (HOSTS["bulk"], Limit(sink.rate_calls, sink.rate_seconds)),
-            (HOSTS["async"], Limit(sink.rate_calls, sink.rate_seconds)),
-        )
-        first, second, third = (self._gate(store, name, limit) for name, limit in told)
-        return first, second, third
+        def finished() -> bool:
+            return inbox.empty() and (changes is None or changes.done)
 
-    def _gate(self, store: Store, name: str, limit: Limit) -> Gate:
-        gate = Gate(name, limit, self.steady, self.rng)
-        now = self.steady()
-        if (kept := store.checkpoint(f"host:{name}")) is not None:
-            gate.restore(kept)
-        since = now - gate.window.limit(now).seconds
-        # What a clock that was wrong put into the future counts as just answered.
-        gate.window.remember(min(answered, now) for answered in store.calls_since(name, since))
-        return gate
+        every = (gates.poll, gates.updates, gates.bulk, gates.asynchronous)
+        return self._machine(wiring, stages, every, finished, changes)
 
-    def _poll_stage(self, store: Store, desk: Desk, source: Source, gate: Gate) -> PollStage:
-        wanted = self.settings.leadbyte
-        polling = Polling(Backoff(wanted.poll_first_seconds, wanted.poll_max_seconds))
-        return PollStage(store, desk, source, gate, polling, wanted.concurrency, self.clock, self.rng)
+    def _wiring(self, store: Store) -> Wiring:
+        return Wiring(self.settings, store, Desk(), self.clock, self.steady, self.rng)
 
-    def _push_stage(self, store: Store, desk: Desk, sink: Sink, gate: Gate, mode: str) -> PushStage:
-        wanted = self.settings.leadsquared
-        bulk = mode == "bulk"
-        batching = Batching(
-            mode, wanted.batch_size if bulk else 1, wanted.batch_linger_seconds if bulk else 0.0
-        )
-        width = wanted.rate_calls or MOST_CONFIRMATIONS
-        return PushStage(store, desk, sink, gate, self._delivering(), batching, width, self.clock, self.rng)
+    def _machine(
+        self,
+        wiring: Wiring,
+        stages: Sequence[Stage],
+        gates: Sequence[Gate],
+        finished: Callable[[], bool] = lambda: True,
+        changes: ChangeStage | None = None,
+    ) -> Machine:
+        told = (self._report_in_background, self.clock, self.steady)
+        return Machine(wiring.store, wiring.desk, stages, finished, gates, *told, changes)
 
-    def _asking_stage(
-        self, kind: type[AskingStage], store: Store, desk: Desk, sink: Sink, gate: Gate
-    ) -> AskingStage:
-        return kind(store, desk, sink, gate, self._delivering(), MOST_CONFIRMATIONS, self.clock, self.rng)
+    @asynccontextmanager
+    async def by_hand(self) -> AsyncIterator[Service]:
+        """A service that holds the state directory and does nothing but carry out operations in LeadByte.
 
-    def _prune_stage(self, store: Store, desk: Desk) -> PruneStage:
-        wanted = self.settings.retention
-        kept = Retention(wanted.replies_days, wanted.payloads_days, wanted.attempts_days)
-        return PruneStage(store, desk, kept, self.clock)
+        Raises SettingsError, StoreError, or Held where another process holds the directory.
+        """
+        self.settings.require(leadbyte=True)
+        with self._held() as store:
+            async with self.operations() as sink:
+                wiring = self._wiring(store)
+                gate = wiring.gates().updates
+                yield Service(self._machine(wiring, [wiring.operations(sink, gate)], [gate]))
 
-    def _delivering(self) -> Delivering:
-        wanted = self.settings.leadsquared
-        return Delivering(
-            attempts=self.settings.retry.attempts,
-            retry=Backoff(self.settings.retry.first_seconds, self.settings.retry.max_seconds),
-            confirm=Backoff(wanted.confirm_first_seconds, wanted.confirm_max_seconds),
-            confirm_deadline=wanted.confirm_deadline_seconds,
-        )
+    @contextmanager
+    def _held(self) -> Iterator[SqliteStore]:
+        """The store, for the one process that works it."""
+        with state_lock(self.settings.state_dir), self.store() as store:
+            store.verify()
+            store.recover(self.clock())
+            store.never_wait()
+            yield store
 
     async def _report_in_background(self) -> None:
         try:
@@ -281,6 +298,15 @@ class App:
 
         with self.store() as store:
             write_reports(made, self.settings.state_dir / "reports", self.clock())
+
+
+async def _metrics(sink: LeadSquaredSink) -> Mapping[str, Json]:
+    told = await sink.metrics()
+    return {
+        "pending": told.pending,
+        "delay_seconds": told.max_delay_seconds,
+        "rate_per_minute": told.per_minute,
+    }
 
 
 def _working(machine: Machine) -> bool:

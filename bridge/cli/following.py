@@ -1,0 +1,89 @@
+"""Seeing work through: watching it here, or another process of the bridge at it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from bridge.app.stages import UPDATES
+from bridge.policy.health import SideState
+from bridge.ports import Store
+from bridge.store.lock import is_held
+
+LOOK_SECONDS: Final = 0.5
+STOPPED: Final = "the command was told to stop"
+
+Left = Callable[[], int]
+"""How many are not done."""
+
+
+def on_signals(stop: asyncio.Event) -> None:
+    """SIGTERM, SIGINT and SIGHUP set `stop`, so that what is in flight is finished first. What is ignored (nohup) stays so."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop.set)
+
+
+@contextmanager
+def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal; it is told how many are left."""
+    shown = Console(stderr=True)
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda left: progress.update(task, completed=total - left)
+
+
+def rarely(look: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]:
+    """The same question, asked so seldom that answering it takes a tenth of the time at most; False in between."""
+    loop = asyncio.get_running_loop()
+    next_look = 0.0
+
+    async def ask() -> bool:
+        nonlocal next_look
+        began = loop.time()
+        if began < next_look:
+            return False
+        answer = await look()
+        next_look = loop.time() + 10 * (loop.time() - began)
+        return answer
+
+    return ask
+
+
+async def follow(state_dir: Path, store: Store, left: Left, total: int, what: str) -> str | None:
+    """Watch another process at work for LeadByte until nothing is left.
+
+    Gives why it ended: "" where all is done, None where the other process is gone, else in words why there is nothing
+    to wait for.
+    """
+    stop = asyncio.Event()
+    on_signals(stop)
+    with bar(what, total) as show:
+        while count := left():
+            show(count)
+            if stop.is_set():
+                return STOPPED
+            if not is_held(state_dir):
+                return None
+            if trouble := leadbyte_trouble(store):
+                return trouble
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+    return ""
+
+
+def leadbyte_trouble(store: Store) -> str:
+    """What the running service last noted of a LeadByte that lets nothing through; "" where it is well."""
+    kept = store.checkpoint(f"host:{UPDATES}")
+    side = json.loads(kept)["side"] if kept else None
+    return "" if not side or side["state"] == SideState.UP else f"{UPDATES}: {side['reason']}"

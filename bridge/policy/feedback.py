@@ -1,0 +1,61 @@
+"""Whether what a feedback mapping wants of LeadByte is news."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import blake2b
+
+from bridge.model import Mapped
+from bridge.operation import UPDATE, Wish
+from bridge.policy.values import digest, normal
+
+Written = Mapping[str, frozenset[str]]
+"""Column in lower case → digests of the values that the way forward wrote there, or is about to."""
+
+
+def is_echo(wish: Wish, values: Mapping[str, str], written: Written) -> bool:
+    """Whether every column that decides this wish holds what came from LeadByte. `values`: column → text, "" where empty.
+
+    A column that is empty says nothing; a wish that reads nothing at all is no echo.
+    """
+    told = [name for name in wish.reads if values.get(name)]
+    return bool(told) and all(_is_ours(name, values[name], written) for name in told)
+
+
+def trimmed(wish: Wish, values: Mapping[str, str], written: Written) -> Wish | None:
+    """Without the update fields that LeadByte holds already; None where nothing is left to say.
+
+    Only of what may be repeated: what is to be done to a lead is done with all the values it was decided on.
+    """
+    if not wish.mapped.lane.repeatable or wish.kind == "financials":
+        return wish
+    held = {
+        name
+        for name, columns in wish.sources.items()
+        if name.startswith(UPDATE) and _all_ours(columns, values, written)
+    }
+    fields = {name: text for name, text in wish.mapped.fields.items() if name not in held}
+    if not any(name.startswith(UPDATE) for name in fields):
+        return None
+    return replace(wish, mapped=replace(wish.mapped, fields=fields))
+
+
+def fingerprint(mapped: Mapped) -> str:
+    """A digest of the set of values that an operation is decided by."""
+    told = "\x1f".join(f"{name}={normal(text)}" for name, text in sorted(mapped.fields.items()))
+    return blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def origin(wish: Wish, values: Mapping[str, str]) -> Mapping[str, str]:
+    """The LeadSquared columns that the values of this wish were made from, as they are there."""
+    columns = {name for field, names in wish.sources.items() if field in wish.mapped.fields for name in names}
+    return {name: values[name] for name in sorted(columns) if values.get(name)}
+
+
+def _all_ours(columns: frozenset[str], values: Mapping[str, str], written: Written) -> bool:
+    return bool(columns) and all(_is_ours(name, values.get(name, ""), written) for name in columns)
+
+
+def _is_ours(name: str, value: str, written: Written) -> bool:
+    return digest(value) in written.get(name.lower(), frozenset())

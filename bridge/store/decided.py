@@ -1,0 +1,123 @@
+"""What feedback mappings decided, and operations that a person asked for."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from bridge.model import BY_HAND, LEADBYTE, Mapped, ResolvedItem, Stamp, State
+from bridge.policy.merging import agree
+from bridge.ports import Birth, Decision, Operated
+from bridge.store.base import Row, loaded
+from bridge.store.births import Births
+from bridge.store.numbering import new_ids
+
+MAPPING_BY_HAND: Final = "by hand"
+"""What stands in the place of a mapping's name for an operation that a person asked for."""
+
+LEFT = "the lead is no longer what the mapping is about"
+ACTED = "SELECT digest FROM acted WHERE item_id = ? AND mapping = ? AND kind = ?"
+ACT = """
+INSERT INTO acted (item_id, mapping, kind, digest, acted_at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET digest = excluded.digest, acted_at = excluded.acted_at
+"""
+LEAVE = """
+UPDATE delivery SET state = 'superseded', reason = ?, updated_at = ?
+WHERE item_id = ? AND mapping = ? AND state IN ('pending', 'failed', 'unprocessed')
+"""
+BY_A_PERSON = """
+INSERT INTO queue_item (account, queue_id, source, state, mapped, resolved_at, due_at, deadline_at, tracked_at,
+    updated_at, id)
+VALUES (?, ?, ?, 'resolved', 1, ?, ?, ?, ?, ?, ?)
+"""
+OPERATED = """
+SELECT d.id, d.state, d.reason, d.fields, d.lane, (
+    SELECT min(f.id) FROM delivery f WHERE f.state = 'in_doubt' AND f.target = d.target AND f.identity = d.identity
+    AND f.id <> d.id AND d.state = 'pending') AS blocked_by
+FROM delivery d WHERE d.id IN ({marks})
+"""
+
+
+class Decided(Births):
+    """The part of the store that keeps what LeadByte is to be told."""
+
+    def record_decided(self, item: ResolvedItem, decisions: Sequence[Decision], now: float) -> int:
+        with self._writing() as connection:
+            if not connection.execute("SELECT 1 FROM queue_item WHERE id = ?", (item.id,)).fetchone():
+                return 0
+            new = sum(self._decide(connection, item, decision, now) for decision in decisions)
+            connection.execute(
+                "UPDATE queue_item SET mapped = 1, force = 0 WHERE id = ? AND generation = ? AND state = 'resolved'",
+                (item.id, item.generation),
+            )
+        return new
+
+    def _decide(
+        self, connection: sqlite3.Connection, item: ResolvedItem, decision: Decision, now: float
+    ) -> bool:
+        """Whether a delivery came of it."""
+        if decision.left:
+            _leave(connection, item, decision.mapping, now)
+            return False
+        which = (item.id, decision.mapping, decision.kind)
+        if decision.acted is not None:
+            acted = connection.execute(ACTED, which).fetchone()
+            if acted and acted["digest"] == decision.acted:
+                return False
+            connection.execute(ACT, (*which, decision.acted, now))
+        if decision.agreed and decision.mapped:
+            self._agree_anew(connection, decision.mapped, Stamp(item.resolved_at, item.id), now)
+            return False
+        self._deliver(connection, item, decision, now)
+        return True
+
+    def _deliver(
+        self, connection: sqlite3.Connection, item: ResolvedItem, decision: Decision, now: float
+    ) -> None:
+        at = item.resolved_at
+        told = (decision.mapping, decision.state, decision.mapped, decision.reason, at, item.force)
+        birth = Birth(item.id, *told, target=LEADBYTE, origin=decision.origin)
+        self._bear(connection, [birth], now, {item.id})
+
+    def _agree_anew(self, connection: sqlite3.Connection, mapped: Mapped, stamp: Stamp, now: float) -> None:
+        """LeadByte holds these values: LeadSquared has them from there."""
+        name = mapped.identity
+        before = self._agreed(connection, [name], LEADBYTE).get(name, {})
+        after = agree(before, mapped.fields, dict.fromkeys(mapped.fields, stamp))
+        self._keep_agreed(connection, {name: after}, now, LEADBYTE)
+
+    def operate(self, operations: Sequence[Mapped], now: float) -> Sequence[int]:
+        with self._writing() as connection:
+            return [self._operate(connection, operation, now) for operation in operations]
+
+    def _operate(self, connection: sqlite3.Connection, operation: Mapped, now: float) -> int:
+        item_id = self._item_by_hand(connection, now)
+        told = (MAPPING_BY_HAND, State.PENDING, operation)
+        self._bear(connection, [Birth(item_id, *told, at=now, force=True, target=LEADBYTE)], now, ())
+        row = connection.execute("SELECT id FROM delivery WHERE item_id = ?", (item_id,)).fetchone()
+        return int(row["id"])
+
+    def _item_by_hand(self, connection: sqlite3.Connection, now: float) -> int:
+        (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM queue_item").fetchone()
+        id_ = next(new_ids(connection, self._account, "queue_item")) or last + 1
+        told = (self._account, f"hand-{id_}", BY_HAND)
+        connection.execute(BY_A_PERSON, (*told, now, now, now, now, now, id_))
+        return id_
+
+    def operated(self, delivery_ids: Sequence[int]) -> Sequence[Operated]:
+        marks = ", ".join("?" * len(delivery_ids))
+        rows = {row["id"]: row for row in self._all(OPERATED.format(marks=marks), tuple(delivery_ids))}
+        return [_operated(rows[id_]) for id_ in delivery_ids if id_ in rows]
+
+
+def _leave(connection: sqlite3.Connection, item: ResolvedItem, mapping: str, now: float) -> None:
+    """What was not carried out is not wanted any more, and not acted on: it may be wanted again."""
+    if connection.execute(LEAVE, (LEFT, now, item.id, mapping)).rowcount:
+        connection.execute("DELETE FROM acted WHERE item_id = ? AND mapping = ?", (item.id, mapping))
+
+
+def _operated(row: Row) -> Operated:
+    kind = row["lane"].split("|")[1] if row["lane"] else ""
+    fields = loaded(row["fields"])
+    return Operated(row["id"], State(row["state"]), row["reason"], fields, kind, row["blocked_by"])

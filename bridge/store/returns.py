@@ -1,0 +1,58 @@
+"""What an operation that LeadByte carried out means for the other direction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+
+from bridge.model import Delivery, Stamp
+from bridge.operation import LEAD_ID, QUARANTINE_ID
+from bridge.policy.merging import agree
+from bridge.policy.values import Agreed
+from bridge.store.base import Base, Row, loaded
+
+SETTLE_SECONDS = 3600.0
+"""For how long a lead that LeadByte was told to process anew is not believed to be what it was before."""
+
+DEADLINE_SECONDS = 86400.0
+ORIGINS = """
+SELECT d.origin, d.as_of, d.item_id, i.context FROM delivery d JOIN queue_item i ON i.id = d.item_id
+WHERE d.id IN ({ids}) AND d.origin <> '{{}}'
+"""
+POLL_AGAIN = """
+UPDATE queue_item SET state = 'waiting', mapped = 0, polls = 0, generation = generation + 1, reason = NULL,
+    due_at = :now, deadline_at = :now + :deadline, settles_at = :now + :settle, updated_at = :now
+WHERE source = 'leadbyte' AND state IN ('resolved', 'expired') AND {column} = :id
+"""
+COLUMNS = {LEAD_ID: "lead_id", QUARANTINE_ID: "quarantine_id"}
+
+
+class Returns(Base):
+    """The part of the store that follows an operation back to where it came from."""
+
+    def _agree_origins(
+        self, connection: sqlite3.Connection, operations: Sequence[Delivery], now: float
+    ) -> None:
+        """What LeadByte now holds, LeadSquared held before: the way forward need not bring it back."""
+        ids = [delivery.id for delivery in operations]
+        for row in connection.execute(ORIGINS.format(ids=", ".join("?" * len(ids))), ids).fetchall():
+            names = json.loads(row["context"]).get("known_as", [])
+            before = self._agreed(connection, names)
+            agreed = {name: _agreed_from(row, before.get(name, {})) for name in names}
+            self._keep_agreed(connection, agreed, now)
+
+    def _poll_again(self, connection: sqlite3.Connection, operations: Iterable[Delivery], now: float) -> None:
+        """LeadByte was told to process these leads anew: what becomes of them is another result of their queueId."""
+        for delivery in operations:
+            if delivery.lane.option == "once":
+                times = {"now": now, "deadline": DEADLINE_SECONDS, "settle": SETTLE_SECONDS}
+                sql = POLL_AGAIN.format(column=COLUMNS[delivery.key])
+                connection.execute(sql, {**times, "id": delivery.lookup})
+
+
+def _agreed_from(row: Row, before: Agreed) -> Mapping[str, tuple[str, Stamp]]:
+    """The agreed values with the columns that a delivery was made from; spelt as before, whatever their case."""
+    spelt = {name.lower(): name for name in before}
+    columns = {spelt.get(name.lower(), name): text for name, text in loaded(row["origin"]).items()}
+    return agree(before, columns, dict.fromkeys(columns, Stamp(row["as_of"], row["item_id"])))
