@@ -21,6 +21,7 @@ from rich.text import Text
 from bridge import reports, telemetry
 from bridge.app import App
 from bridge.cli.base import console, put
+from bridge.cli.demo_back import round_trip
 from bridge.intake import BadLine, read_tracks
 from bridge.model import LEAD_STATES
 from bridge.ports import Selection, Status, Store
@@ -71,8 +72,10 @@ async def _demo(directory: Path, leads: int, mappings: Path, seed: int) -> None:
         put("   Their other leads could not be mapped, or had nothing to send.")
         put("   The sales team creates these people in LeadSquared; then: bridge resync --state unprocessed")
         await _work(app, reopen=True)
-    _say("5. What LeadSquared holds now.")
-    _holdings(world)
+        _say("5. What LeadSquared holds now.")
+        _holdings(world)
+        if (mappings / "examples").is_dir():
+            await round_trip(app, world, directory / "both-ways")
     _say("next: README.md, five-minute set-up (Set it up with your accounts)")
 
 
