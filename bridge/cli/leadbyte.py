@@ -15,7 +15,8 @@ from bridge.cli.leadbyte_asking import agreed_to, gathered
 from bridge.cli.leadbyte_requests import show_requests
 from bridge.cli.leadbyte_sending import send
 from bridge.intake import track_of
-from bridge.intake.operations import FINANCIALS, LEAD, PROCESS, QUARANTINE, UPDATE, Form, Given
+from bridge.intake.forms import LEAD, QUARANTINE, Form, Given
+from bridge.intake.operations import FINANCIALS, PROCESS, UPDATE
 from bridge.model import Json, QueueReply
 from bridge.operation import carried
 

@@ -13,7 +13,8 @@ from typing import BinaryIO
 from bridge.cli.base import put
 from bridge.errors import UsageError
 from bridge.intake import BadLine
-from bridge.intake.operations import Asked, Form, Given, made, once_each, read_operations
+from bridge.intake.forms import Form, Given
+from bridge.intake.operations import Asked, made, once_each, read_operations
 from bridge.model import Json
 from bridge.operation import Financials, LeadUpdate, Operation, QuarantineProcess, QuarantineUpdate
 

@@ -144,4 +144,7 @@ def _problems(found: Sequence[Operated], ended: str) -> Iterator[str]:
             )
     refused = sum(one.state not in DONE | MOVING | {State.IN_DOUBT} for one in found)
     if refused:
-        yield f"{refused} of {len(found)} operations were not carried out; mend what is said of each, and ask again"
+        yield (
+            f"{refused} of {len(found)} operations were not carried out; mend what is said of each, then ask again; "
+            "they are on `bridge report`, and `bridge resync` sends them once more"
+        )

@@ -60,7 +60,10 @@ def resolve(
     with app.store() as store:
         settled = store.resolve(queue_id, done=word is Word.DONE, now=app.clock())
     if not settled:
-        raise UsageError(f"{one_line(queue_id)}: nothing of this queueId is in doubt, nor is such a delivery or ProspectID; see `bridge show`")
+        raise UsageError(
+            f"{one_line(queue_id)}: nothing of this queueId is in doubt, nor is such a delivery or ProspectID; "
+            "see `bridge show`"
+        )
     put(f"{settled} settled as {word}")
 
 

@@ -120,7 +120,7 @@ def async_words(queue: Mapping[str, Json]) -> str:
         "-" if (value := queue.get(name)) is None else f"{value:g}"
         for name in ("pending", "delay_seconds", "rate_per_minute")
     )
-    return f"{pending} pending, delay {delay} s, {rate} a minute"
+    return f"{pending} pending, delay {delay} s, rate {rate} a minute"
 
 
 def epoch(moment: Json) -> float:

@@ -6,15 +6,15 @@ a second line for the same lead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 from bridge.errors import LeadUnmappable, UsageError
 from bridge.intake import BadLine
+from bridge.intake.forms import BESIDES, LEAD, QUARANTINE, TRIGGERS, Form, Given, Make, spelt
 from bridge.intake.lines import Readable
-from bridge.intake.records import TWICE, read_records
-from bridge.intake.tracks import Bad, folded
+from bridge.intake.records import read_records
+from bridge.intake.tracks import Bad
 from bridge.model import Json
 from bridge.operation import (
     Financials,
@@ -26,11 +26,6 @@ from bridge.operation import (
     carried,
 )
 
-LEAD: Final = "leadid"
-QUARANTINE: Final = "quarantineid"
-TRIGGERS: Final = ("trigger", "triggerdeliveries", "triggerdeliveryid", "triggerdeliveryids")
-BESIDES: Final = frozenset({"update", "action", *TRIGGERS})
-"""What a line of JSON may say besides the fields of an update."""
 MONEY: Final = frozenset({"payout", "revenue", "buyer"})
 ACTIONS: Final[Mapping[str, str]] = {
     "": "",
@@ -44,85 +39,12 @@ ACTIONS: Final[Mapping[str, str]] = {
 Word: TypeAlias = Literal["process", "reject"]
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What the command says for every lead that does not say otherwise. `action`: a name in ACTIONS."""
-
-    update: Mapping[str, str] = field(default_factory=dict, repr=False)
-    action: str = ""
-    trigger: tuple[str, ...] = ()
-    payout: str | None = None
-    revenue: str | None = None
-    buyer: str | None = None
-
-
 class Asked(NamedTuple):
     """An operation, and where it was asked for."""
 
     name: str
     line: int
     operation: Operation
-
-
-Make: TypeAlias = Callable[[Mapping[str, Json], Given], Operation]
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What the lines of one command say. `ids`: what the lead may be named by, folded; `words`: what else has a meaning.
-
-    `fields`: whether every other name is a field of LeadByte's.
-    """
-
-    ids: tuple[str, ...]
-    words: frozenset[str]
-    make: Make
-    fields: bool = False
-
-    def heading(self, names: Sequence[str]) -> str | None:
-        """What is wrong with these headings, by their places: a file without a header has people's data there."""
-        short = [folded(name) if self._means(name) else name for name in names]
-        if not set(short) & set(self.ids):
-            return (
-                f"no column {' or '.join(map(_spelt, self.ids))} in the first line; name the column of ids so"
-            )
-        if len(set(short)) < len(short):
-            return TWICE
-        strange = [place for place, name in enumerate(short, 1) if not self._column(name)]
-        return _strange(strange, fields=self.fields) if strange else None
-
-    def names(self, name: str) -> bool:
-        """Whether this spelling is that of the lead's id."""
-        return folded(name) in self.ids
-
-    def split(self, values: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
-        """What has a meaning, by its folded name and without nulls; the rest as it is. Raises UsageError for a name twice."""
-        told = [(folded(name), value) for name, value in values.items() if self._means(name)]
-        if len(dict(told)) < len(told):
-            raise UsageError("the same thing is said twice, in two spellings; say it once")
-        rest = {name: value for name, value in values.items() if not self._means(name) and value is not None}
-        return {name: value for name, value in told if value is not None}, rest
-
-    def _means(self, name: str) -> bool:
-        return folded(name) in self.words or folded(name) in self.ids or folded(name) in BOTH
-
-    def _column(self, name: str) -> bool:
-        if self.fields:
-            return bool(name) and name not in BESIDES
-        return name in self.words or name in self.ids
-
-
-BOTH: Final = frozenset({LEAD, QUARANTINE})
-
-
-def _strange(places: Sequence[int], *, fields: bool) -> str:
-    which = ", ".join(map(str, places[:5]))
-    if fields:
-        return (
-            f"column {which}: has no name, or one that may be a field or an order (update, action, trigger); "
-            "take the option of the command, or JSON lines with the fields in `update`"
-        )
-    return f"column {which}: means nothing to this command; leave it out"
 
 
 def read_operations(source: Readable, name: str, form: Form, given: Given) -> Iterator[Asked | BadLine]:
@@ -234,16 +156,12 @@ def _said(told: Mapping[str, Json], name: str, given: str | None) -> str | None:
 
 def _lead(told: Mapping[str, Json], allowed: Sequence[str]) -> tuple[str, str]:
     """What the lead is named by, and its id."""
-    named = {name: _text(_spelt(name), told[name]).strip() for name in (LEAD, QUARANTINE) if name in told}
+    named = {name: _text(spelt(name), told[name]).strip() for name in (LEAD, QUARANTINE) if name in told}
     found = [(name, text) for name, text in named.items() if text]
     if len(found) != 1 or found[0][0] not in allowed:
-        wanted = " or ".join(map(_spelt, allowed))
+        wanted = " or ".join(map(spelt, allowed))
         raise UsageError(f"the lead must be named by its {wanted}, and by nothing else; give that id")
     return found[0]
-
-
-def _spelt(name: str) -> str:
-    return {LEAD: "leadId", QUARANTINE: "quarantineId"}[name]
 
 
 def _text(name: str, value: Json) -> str:

@@ -78,5 +78,7 @@ def _table(lines: Lines, delimiter: str, heading: Heading) -> Iterator[Record | 
 def _record(number: int, cells: Sequence[str], names: Sequence[str]) -> Record | Bad:
     if any(cell.strip() for cell in cells[len(names) :]):
         return Bad(number, f"the row has more columns than the {len(names)} of the header; mend the row")
-    named = zip(names, (cell.strip() for cell in cells), strict=False)
-    return Record(number, {name: cell for name, cell in named if cell})
+    values = {name: cell.strip() for name, cell in zip(names, cells, strict=False) if cell.strip()}
+    if "" in values:
+        return Bad(number, "the row says something in a column without a name; name it in the first line")
+    return Record(number, values)

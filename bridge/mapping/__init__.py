@@ -7,7 +7,7 @@ caller reads the files.
 from bridge.mapping.feedback import FeedbackFile
 from bridge.mapping.file import FieldTrace, MappingFile
 from bridge.mapping.loading import AnyMapping, feedback_of, forward_of, load
-from bridge.mapping.paths import NAMES
+from bridge.mapping.names import NAMES
 from bridge.mapping.rules import Rule
 from bridge.mapping.selftest import run_tests
 from bridge.mapping.times import epoch

@@ -13,7 +13,7 @@ from bridge.mapping.feedback import FeedbackFile
 from bridge.mapping.feedback_loading import KEYS as FEEDBACK_KEYS
 from bridge.mapping.feedback_loading import feedback
 from bridge.mapping.file import MappingFile
-from bridge.mapping.paths import NAMES
+from bridge.mapping.names import NAMES
 from bridge.mapping.rules import build, path_at
 from bridge.mapping.spec import Spec
 from bridge.mapping.trials import forward_trials

@@ -10,7 +10,7 @@ import math
 import re
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import jmespath
 from jmespath.exceptions import (
@@ -23,35 +23,16 @@ from jmespath.functions import Functions, signature
 from jmespath.visitor import TreeInterpreter
 
 from bridge.mapping.convert import UnreadableError
-from bridge.mapping.document import nearest, shown, visible
+from bridge.mapping.document import shown, visible
+from bridge.mapping.names import NAMES, PathError, check, names_read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from bridge.model import Json
 
     Find: TypeAlias = Callable[[Mapping[str, Json]], Json]
     Ast: TypeAlias = Mapping[str, Json]
-
-NAMES: Final = (
-    "queueId",
-    "status",
-    "processed",
-    "code",
-    "response",
-    "info",
-    "leadId",
-    "rejectionId",
-    "quarantineId",
-    "deliveries",
-    "campaign",
-    "supplier",
-    "buyer",
-    "lead",
-    "context",
-    "raw",
-)
-"""The names a path may begin with: what a LeadByte reply is read into, and what came beside the queueId."""
 
 MAX_PATH: Final = 2000
 MAX_GROWTH: Final = 500
@@ -62,19 +43,8 @@ _FAULTS: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, 
 _NARROW: Final = frozenset(
     {"field", "subexpression", "index_expression", "index", "literal", "or_expression"}
 )
-_ELEMENTWISE: Final = frozenset({"projection", "value_projection", "filter_projection"})
 _CHOICES: Final = frozenset({"or_expression", "and_expression", "not_expression", "comparator"})
 _SELECTIONS: Final = frozenset({"multi_select_list", "multi_select_dict", "function_expression"})
-_SEQUENCES: Final = frozenset({"subexpression", "index_expression", "pipe"})
-_ITSELF: Final = frozenset({"current", "identity"})
-_WHOLE: Final = None
-"""Among the names an expression reads: the view itself."""
-
-_COLUMN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-
-
-class PathError(ValueError):
-    """An expression can't be used; the text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +78,7 @@ def compile_path(text: str, known: Collection[str] | None = NAMES) -> Path:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PendingDeprecationWarning)
             compiled = jmespath.compile(text)
-        found = tuple(_names(compiled.parsed))
+        found = tuple(names_read(compiled.parsed))
         growth = _growth(compiled.parsed)
     except _FAULTS as error:
         if isinstance(error, PathError):
@@ -116,8 +86,7 @@ def compile_path(text: str, known: Collection[str] | None = NAMES) -> Path:
         raise PathError(f"{shown(text)} is not a JMESPath: {_fault(error, text)}") from None
     if growth > MAX_GROWTH:
         raise PathError(f"{shown(text)} makes too much of what it finds, over and over; write it simpler")
-    _check(found, known, text)
-    names = frozenset(name for name in found if name is not _WHOLE)
+    names = check(found, known, text)
     impersonal = known is not None and names <= _IMPERSONAL and _narrow(compiled.parsed)
     steps = _steps(compiled.parsed)
     find = _walk(steps) if steps else _interpret(compiled.parsed)
@@ -144,30 +113,6 @@ def _narrow(node: Ast) -> bool:
     return node["type"] in _NARROW and all(_narrow(child) for child in node["children"])
 
 
-def _check(found: Iterable[str | None], known: Collection[str] | None, text: str) -> None:
-    for name in found:
-        if known is None:
-            _column(name, text)
-        elif name is not _WHOLE and name not in known:
-            _unknown(name, known, text)
-
-
-def _column(name: str | None, text: str) -> None:
-    if name is _WHOLE:
-        raise PathError(
-            f"{shown(text)} reads the whole lead (@ or *); write the names of the columns it needs"
-        )
-    if not _COLUMN.fullmatch(name):
-        raise PathError(f"{shown(name)} is no schema name; write LeadSquared's own, of letters, digits and _")
-
-
-def _unknown(name: str, known: Collection[str], text: str) -> NoReturn:
-    advice = nearest(name, known)
-    if text != name and f"{name}." not in text and not advice.startswith("did"):
-        advice = f"if it is a word to compare with, write it in single quotes: {shown(name)}"
-    raise PathError(f"a path can't begin with {shown(name)}; {advice}")
-
-
 def _fault(error: Exception, text: str) -> str:
     if isinstance(error, LexerError):
         return f"{visible(error.message)}; mend it at character {error.lexer_position + 1}"
@@ -184,56 +129,6 @@ def _left_open(text: str) -> str:
     """The first bracket that is opened more often than closed, those in quotes left out; or nothing."""
     bare = _QUOTED.sub("", text)
     return next((pair[0] for pair in ("()", "[]", "{}") if bare.count(pair[0]) > bare.count(pair[1])), "")
-
-
-def _names(node: Ast) -> Iterator[str | None]:
-    """What the expression looks up in the view itself, not inside what it has already found: names, or _WHOLE."""
-    _functions(node)
-    children = [child for child in node["children"] if isinstance(child, dict)]
-    if node["type"] == "field":
-        yield node["value"]
-    elif node["type"] in _ITSELF:
-        yield _WHOLE
-    elif node["type"] in _SEQUENCES:
-        yield from _sequence(children)
-    elif node["type"] in _ELEMENTWISE:
-        yield from _names(children[0])
-        for child in children[1:]:
-            tuple(_names(child))
-    elif node["type"] == "expref":
-        tuple(_names(children[0]))
-    else:
-        for child in children:
-            yield from _names(child)
-
-
-def _sequence(children: Sequence[Ast]) -> Iterator[str | None]:
-    """Steps one after another: each sees what the one before found, so only those up to the first real step count."""
-    at_root = True
-    for child in children:
-        names = tuple(_names(child))
-        passed_on = child["type"] in _ITSELF
-        if at_root and not passed_on:
-            yield from names
-        at_root = at_root and passed_on
-    if at_root:
-        yield _WHOLE
-
-
-def _functions(node: Ast) -> None:
-    """JMESPath looks functions up only when it runs: a misspelt one is told now."""
-    if node["type"] != "function_expression":
-        return
-    name, given = node["value"], len(node["children"])
-    spec = Functions.FUNCTION_TABLE.get(name)
-    if spec is None:
-        raise PathError(
-            f"JMESPath has no function {name}(); {nearest(name, sorted(Functions.FUNCTION_TABLE))}"
-        )
-    needed = spec["signature"]
-    enough = given >= len(needed) if needed[-1:] and needed[-1].get("variadic") else given == len(needed)
-    if not enough:
-        raise PathError(f"{name}() takes {len(needed)} argument(s), not {given}; mend the path")
 
 
 def _steps(node: Ast) -> tuple[str, ...]:

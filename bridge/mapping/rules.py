@@ -9,7 +9,8 @@ from bridge.mapping.convert import CONTROL, UnreadableError, clean
 from bridge.mapping.document import Ledger, Node, Scalar, Table
 from bridge.mapping.kinds import KINDS, OWNERS, converter
 from bridge.mapping.making import Shape, Words, from_list, from_one, from_word
-from bridge.mapping.paths import NAMES, Path, PathError, compile_path
+from bridge.mapping.names import NAMES, PathError
+from bridge.mapping.paths import Path, compile_path
 from bridge.mapping.spec import Spec
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from bridge.mapping.document import Items, Ledger, Node, Scalar, nearest, plain, shown
-from bridge.mapping.paths import NAMES
+from bridge.mapping.names import NAMES
 from bridge.mapping.spec import Spec, kind
 from bridge.operation import Learned
 

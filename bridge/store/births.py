@@ -12,8 +12,9 @@ from bridge.operation import Learned
 from bridge.policy.merging import Meeting, Open, Stamped, meet
 from bridge.policy.values import digest
 from bridge.ports import Birth, Reopened
-from bridge.store.base import Base, Row, dumped, loaded, marks, older_than, resolved_item, stamped
+from bridge.store.base import Row, dumped, loaded, marks, older_than, resolved_item, stamped
 from bridge.store.numbering import new_ids
+from bridge.store.returns import Returns
 
 UNMAPPED = """
 SELECT id AS item_id, queue_id, reply, resolved_at, context, generation, force AS item_force, source
@@ -71,7 +72,7 @@ ON CONFLICT DO UPDATE SET item_id = excluded.item_id, as_of = excluded.as_of WHE
 NOTHING = Learned()
 
 
-class Births(Base):
+class Births(Returns):
     """The part of the store that the map stage uses."""
 
     def unmapped(self, limit: int) -> Sequence[ResolvedItem]:

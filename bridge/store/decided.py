@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bridge.model import BY_HAND, LEADBYTE, Mapped, ResolvedItem, Stamp, State
+from bridge.operation import ACTION, TRIGGER
 from bridge.policy.merging import agree
 from bridge.ports import Birth, Decision, Operated
 from bridge.store.base import Row, loaded
@@ -79,12 +80,14 @@ class Decided(Births):
         told = (decision.mapping, decision.state, decision.mapped, decision.reason, at, item.force)
         birth = Birth(item.id, *told, target=LEADBYTE, origin=decision.origin)
         self._bear(connection, [birth], now, {item.id})
+        self._doubt_origin(connection, birth, now)
 
     def _agree_anew(self, connection: sqlite3.Connection, mapped: Mapped, stamp: Stamp, now: float) -> None:
         """LeadByte holds these values: LeadSquared has them from there."""
         name = mapped.identity
         before = self._agreed(connection, [name], LEADBYTE).get(name, {})
-        after = agree(before, mapped.fields, dict.fromkeys(mapped.fields, stamp))
+        values = {one: text for one, text in mapped.fields.items() if one not in (ACTION, TRIGGER)}
+        after = agree(before, values, dict.fromkeys(values, stamp))
         self._keep_agreed(connection, {name: after}, now, LEADBYTE)
 
     def operate(self, operations: Sequence[Mapped], now: float) -> Sequence[int]:

@@ -10,6 +10,7 @@ from bridge.model import Delivery, Stamp
 from bridge.operation import LEAD_ID, QUARANTINE_ID
 from bridge.policy.merging import agree
 from bridge.policy.values import Agreed
+from bridge.ports import Birth
 from bridge.store.base import Base, Row, loaded
 
 SETTLE_SECONDS = 3600.0
@@ -42,6 +43,16 @@ class Returns(Base):
             agreed = {name: _agreed_from(row, before.get(name, {})) for name in names}
             self._keep_agreed(connection, agreed, now)
 
+    def _doubt_origin(self, connection: sqlite3.Connection, birth: Birth, now: float) -> None:
+        """Somebody set these columns in LeadSquared: what the way forward has of before must not follow."""
+        if not birth.origin:
+            return
+        row = connection.execute("SELECT context FROM queue_item WHERE id = ?", (birth.item_id,)).fetchone()
+        names = json.loads(row["context"]).get("known_as", [])
+        before, stamp = self._agreed(connection, names), Stamp(birth.at, birth.item_id)
+        doubted = {one: dict.fromkeys(_spelt(birth.origin, before.get(one, {})), stamp) for one in names}
+        self._doubt(connection, doubted, now)
+
     def _poll_again(self, connection: sqlite3.Connection, operations: Iterable[Delivery], now: float) -> None:
         """LeadByte was told to process these leads anew: what becomes of them is another result of their queueId."""
         for delivery in operations:
@@ -53,6 +64,11 @@ class Returns(Base):
 
 def _agreed_from(row: Row, before: Agreed) -> Mapping[str, tuple[str, Stamp]]:
     """The agreed values with the columns that a delivery was made from; spelt as before, whatever their case."""
-    spelt = {name.lower(): name for name in before}
-    columns = {spelt.get(name.lower(), name): text for name, text in loaded(row["origin"]).items()}
+    columns = _spelt(loaded(row["origin"]), before)
     return agree(before, columns, dict.fromkeys(columns, Stamp(row["as_of"], row["item_id"])))
+
+
+def _spelt(columns: Mapping[str, str], before: Agreed) -> Mapping[str, str]:
+    """The columns by the names under which they are agreed."""
+    spelt = {name.lower(): name for name in before}
+    return {spelt.get(name.lower(), name): text for name, text in columns.items()}

@@ -22,7 +22,7 @@ from bridge.errors import StoreError
 from bridge.model import Json, Track
 from bridge.policy.rating import Rate
 from bridge.server import LocalServer, create_app
-from bridge.server.webhook import MOST_BYTES, MOST_HELD
+from bridge.server.webhook import MOST_BYTES, MOST_HELD, Handover
 
 TOKEN = "h00k-t0ken$"
 BASE = "/v1/webhooks/leadsquared"
@@ -272,7 +272,7 @@ def test_a_wrong_token_is_an_unknown_path(method: str) -> None:
 
 def test_who_guesses_tokens_is_held_back_and_the_right_one_never() -> None:
     async def use(client: httpx.AsyncClient, desk: Desk) -> None:
-        answers = [await client.post(path, json=CHANGE) for path in WRONG[:4]]
+        answers = [await client.post(path, json=CHANGE) for path in (BASE, *WRONG[:3])]
         assert [answer.status_code for answer in answers] == [404, 404, 429, 429]
         assert answers[2].json() == {"error": "too many wrong tokens; try again later"}
         assert int(answers[2].headers["Retry-After"]) > 100
@@ -458,6 +458,46 @@ def test_stopping_waits_no_longer_than_its_time_and_says_what_was_dropped(
     assert (dropped["event"], dropped["bodies"]) == ("webhook bodies dropped", 3)
     assert (cut_off["event"], cut_off["path"]) == ("request cut off", f"{BASE}/…")
     assert not any(record.exc_info for record in caplog.records)
+
+
+def test_stopping_waits_until_what_it_cut_off_has_ended() -> None:
+    ended: list[bool] = []
+
+    async def changed(_: Json | None) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(20):
+                await asyncio.to_thread(int)
+            ended.append(True)
+
+    async def run() -> None:
+        server = application(Desk(), changed=changed)
+        await server.start()
+        async with httpx.AsyncClient(base_url=server.url) as client:
+            assert is_success(await client.post(HOOK, json=1))
+        await server.stop()
+        assert ended == [True]
+
+    asyncio.run(run())
+
+
+def test_what_was_dropped_is_not_handed_over_later() -> None:
+    async def run() -> None:
+        desk = Desk()
+        desk.leave.clear()
+        handover = Handover(desk.changed, 10.0)
+        busy = asyncio.create_task(handover.take(b"1"))
+        await desk.entered.wait()
+        await handover.take(b"2")
+        busy.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await busy
+        desk.leave.set()
+        await handover.take(b"3")
+        assert await desk.next(1) == [3]
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ import phonenumbers
 import pytest
 
 from bridge.simulator import Mix, World, populate
+from bridge.simulator.__main__ import build, parse
+from bridge.simulator.control import CONTROL
 
 
 class Clock:
@@ -201,3 +203,15 @@ def test_wrong_options_are_usage_errors(wrong: list[str]) -> None:
     answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert answer.returncode == 2
     assert "Traceback" not in answer.stderr
+
+
+def test_the_help_names_every_control_call(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    told = capsys.readouterr().out
+    for method, path in CONTROL:
+        assert re.search(rf"^  {method:<4} CONTROL{path.removeprefix('/_sim')} ", told, re.MULTILINE), path
+
+
+def test_how_long_leadbyte_takes_for_a_release_is_an_option() -> None:
+    assert build(parse(["--processing", "2.5"])).campaign.rules.seconds == 2.5

@@ -43,7 +43,8 @@ class Listening:
         status, text = self.answers.pop(0) if self.answers else (200, SUCCESS)
         if not status and request.transport:
             request.transport.abort()
-        return web.Response(status=status or 200, text=text, content_type="application/json")
+        headers = {"Location": "/elsewhere"} if status == 302 else {}
+        return web.Response(status=status or 200, text=text, content_type="application/json", headers=headers)
 
     @property
     def methods(self) -> list[str]:
@@ -179,6 +180,7 @@ def test_a_wrong_answer_is_asked_for_three_times_and_then_the_webhook_is_disable
 ) -> None:
     world, ann = world_with_one()
     told = tell(world, edits(world, ann, "Sold"), edits(world, ann, "Lost"), answers=[answer] * 3)
+    assert told.methods == ["HEAD"] + ["POST"] * 3
     assert told.stages() == ["Sold"] * 3
     assert world.hooks.disabled == {told.url}
     assert [(call.attempt, call.status, call.body) for call in world.webhook_log[1:]] == [

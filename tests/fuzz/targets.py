@@ -10,6 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -18,10 +19,11 @@ from bridge.exchange import Reply, decode, masked, one_line, retry_after
 from bridge.intake import BadLine, Kind, read_tracks
 from bridge.leadbyte.wire import DEFAULT_STATUSES, classify, read_queue
 from bridge.leadsquared import wire
-from bridge.mapping import MappingFile, epoch, load, run_tests
+from bridge.mapping import FeedbackFile, MappingFile, epoch, load, run_tests
 from bridge.mapping.paths import PathError, compile_path
 from bridge.model import Delivery, Lane, QueueReply, Track, Verdict
 from bridge.model import Kind as OutcomeKind
+from bridge.operation import restored
 from bridge.ports import Failure
 from bridge.reports import build, write_csv, write_html, write_json, write_text
 
@@ -150,7 +152,16 @@ def mapping(data: bytes) -> None:
         assert line.startswith("m.yaml:")
         assert line.isprintable()
     for view in (LEAD, {}):
-        _applied(loaded, view)
+        if isinstance(loaded, MappingFile):
+            _applied(loaded, view)
+        else:
+            _decided(loaded, view)
+
+
+def _decided(loaded: FeedbackFile, view: Mapping[str, Any]) -> None:
+    with suppress(LeadUnmappable):
+        for wish in loaded.apply({name: str(value) for name, value in view.items()}) or ():
+            assert restored(wish.mapped.lane, wish.mapped.fields)
 
 
 def _applied(loaded: MappingFile, view: Mapping[str, Any]) -> None:

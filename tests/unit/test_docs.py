@@ -139,11 +139,13 @@ def test_advice_is_that_of_the_report() -> None:
     assert set(given) == known | {hints.MAPPING, hints.OTHER, hints.LEADBYTE_IN_DOUBT}
 
 
-def test_the_mapping_example_loads_and_passes_its_tests() -> None:
-    (example,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    (mapping,) = load({"README.yaml": example})
-    assert mapping.tests
-    assert run_tests(mapping) == []
+def test_the_mapping_examples_load_and_pass_their_tests() -> None:
+    examples = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    mappings = load({f"README-{number}.yaml": example for number, example in enumerate(examples)})
+    assert [mapping.direction for mapping in mappings] == ["forward", "feedback"]
+    for mapping in mappings:
+        assert mapping.tests
+        assert run_tests(mapping) == []
 
 
 def test_every_promise_names_a_test_that_exists() -> None:

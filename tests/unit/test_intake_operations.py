@@ -17,7 +17,8 @@ from bridge.cli.leadbyte_asking import NOTHING_SENT, agreed_to, gathered, questi
 from bridge.cli.leadbyte_requests import show_requests
 from bridge.errors import UsageError
 from bridge.intake import BadLine
-from bridge.intake.operations import FINANCIALS, PROCESS, UPDATE, Form, Given, once_each, read_operations
+from bridge.intake.forms import Form, Given
+from bridge.intake.operations import FINANCIALS, PROCESS, UPDATE, once_each, read_operations
 from bridge.operation import Financials, LeadUpdate, Operation, QuarantineProcess, QuarantineUpdate
 from bridge.settings import Leadbyte
 
@@ -101,8 +102,8 @@ def test_every_bad_line_is_told_by_its_number() -> None:
         ("release", '{"quarantineId": 7', "write each lead as a JSON object on a line of its own"),
         ("release", '{"quarantineId": 7, "quarantineId": 8}', "names a key twice"),
         ("release", b"\xff\xfe", "UTF-16"),
-        ("update", "leadId,action\n7,reprocess\n", "column 2: has no name, or one that may be a field"),
-        ("update", "leadId,\n7,x\n", "column 2: has no name"),
+        ("update", "leadId,action\n7,reprocess\n", "column 2: its name may be a field's or an order"),
+        ("update", "leadId,\n7,x\n", "f:2: the row says something in a column without a name"),
         ("update", "leadId,Lead Id\n7,8\n", "names a column twice"),
         ("update", "leadId,c1\n7,\n", "no field to set"),
         ("update", "leadId,quarantineId,c1\n7,8,x\n", "by nothing else"),

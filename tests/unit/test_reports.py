@@ -69,6 +69,7 @@ def test_json_holds_exactly_the_keys_of_the_contract() -> None:
             "attempts": 2,
             "last_attempt_at": "2026-01-02T03:04:05Z",
             "resync": "bridge resync --queue-id q-1",
+            "delivery": None,
         }
     ]
     assert report["groups"][0] == {
