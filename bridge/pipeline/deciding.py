@@ -14,6 +14,7 @@ from bridge.policy.feedback import Written, fingerprint, is_echo, origin, trimme
 from bridge.ports import Birth, Decision, Reopened, Store
 
 DRY_RUN = "dry run: recorded and not sent"
+KINDS = frozenset({"lead", "quarantine", "process", "financials"})
 NOT_WANTED = "the mapping's `when` leaves this lead out"
 PRUNED = "what LeadSquared held is no longer kept (BRIDGE_RETENTION__REPLIES_DAYS): save the lead in LeadSquared again"
 
@@ -44,15 +45,24 @@ def decide(mapping: FeedbackFile, lead: Seen) -> Iterator[Decision]:
         return
     if wishes is None:
         yield Decision(mapping.name, State.SKIPPED, left=True)
-    for wish in wishes or ():
-        yield _decision(mapping, wish, lead)
+        return
+    for kind in KINDS - {wish.kind for wish in wishes}:
+        yield Decision(mapping.name, State.SKIPPED, kind, left=True)
+    for wish in wishes:
+        yield from _decided(mapping, wish, lead)
 
 
-def _decision(mapping: FeedbackFile, wish: Wish, lead: Seen) -> Decision:
-    if mapping.dry_run:
-        return Decision(mapping.name, State.SKIPPED, wish.kind, wish.mapped, DRY_RUN)
-    acted = fingerprint(wish.mapped)
+def _decided(mapping: FeedbackFile, wish: Wish, lead: Seen) -> Iterator[Decision]:
     news = None if is_echo(wish, lead.values, lead.written) else trimmed(wish, lead.values, lead.written)
+    if not mapping.dry_run:
+        yield _decision(mapping, wish, news, lead)
+    elif news is not None:
+        told = (wish.kind, news.mapped, DRY_RUN, fingerprint(wish.mapped))
+        yield Decision(mapping.name, State.SKIPPED, *told)
+
+
+def _decision(mapping: FeedbackFile, wish: Wish, news: Wish | None, lead: Seen) -> Decision:
+    acted = fingerprint(wish.mapped)
     if news is None:
         return Decision(mapping.name, State.SKIPPED, wish.kind, wish.mapped, acted=acted, agreed=True)
     told = origin(news, lead.values)

@@ -39,7 +39,8 @@ def settle(
     """Leave out what a newer delivery has already set; see whether the rest is what both sides agree on.
 
     `keys` name the lead and are always sent. `force` sends even what is agreed, but never an older value. What is to be
-    done `whole` (a reprocess by these values) is sent as it is, or not at all.
+    done `whole` (a reprocess by these values) is sent as it is, whatever is agreed: that both sides hold the values does not
+    mean that it was done to them.
     """
     if whole:
         keys = frozenset(fields)
@@ -47,7 +48,8 @@ def settle(
     left_out = len(wanted) < len(fields)
     if left_out and wanted.keys() <= keys:
         return Settled({}, outdated=True)
-    equal = not force and all(n in agreed and agreed[n][0] == digest(v) for n, v in wanted.items())
+    may_be_left = not force and not whole
+    equal = may_be_left and all(n in agreed and agreed[n][0] == digest(v) for n, v in wanted.items())
     return Settled(wanted, equal=equal)
 
 

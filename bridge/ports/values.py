@@ -50,7 +50,10 @@ class Reopened:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which leads a resync means. Empty or None: no such condition. Times in epoch seconds."""
+    """Which leads a resync means. Empty or None: no such condition. Times in epoch seconds.
+
+    What a person asked for by hand is only meant by its `queue_ids` or its `mapping`.
+    """
 
     states: Sequence[str] = ("failed", "unprocessed")
     queue_ids: Sequence[str] = ()
@@ -65,7 +68,8 @@ class Failure:
     """One lead on the failure report: failed, unprocessed, in doubt or expired. Not masked.
 
     `attempts`: calls made for it, whether or not they counted against the retries; polls for an expired one.
-    `quoted`: the lead's own data that `reason` quotes. `delivery_id`: None for a queueId that expired.
+    `quoted`: the lead's own data that `reason` quotes. `delivery_id`: None for a queueId that expired. `target`: the side
+    that it was to go to.
     """
 
     queue_id: str
@@ -78,6 +82,7 @@ class Failure:
     last_attempt_at: float | None
     quoted: Sequence[str] = ()
     delivery_id: int | None = None
+    target: str = LEADSQUARED
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +208,8 @@ class Decision:
     """What a feedback mapping decided about one LeadSquared lead.
 
     `state` pending, skipped or failed. `kind`: of the operation, "" where the lead could not be mapped. `acted`: digest of
-    the set of values that counts as acted on from now, None for none. `agreed`: both sides hold the values already: that is noted, and no
-    delivery made.
-    `origin`: the LeadSquared columns that the values were made from. `left`: the lead is not, or no more, what the
+    the set of values that counts as acted on from now, None for none. `agreed`: both sides hold the values
+    already: that is noted, and no delivery made. `origin`: the LeadSquared columns that the values were made from. `left`: the lead is not, or no more, what the
     mapping is about: whatever of it is still open is superseded, and nothing is stored.
     """
 

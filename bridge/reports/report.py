@@ -6,9 +6,8 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
 
-from bridge.model import LEAD_STATES
+from bridge.model import LEAD_STATES, LEADBYTE
 from bridge.ports import Day, Failure
 from bridge.reports.masking import common, mask_identifier, mask_reason
 
@@ -18,7 +17,7 @@ class Lead:
     """One lead on the report, masked unless that was asked. Times in ISO 8601, UTC.
 
     `delivery`: its number; None for a queueId that expired. `common`: see `masking.common`. `to_leadbyte`: whether it is
-    known to be about an operation on LeadByte's side.
+    an operation on LeadByte's side.
     """
 
     queue_id: str
@@ -36,8 +35,6 @@ class Lead:
 
 
 COLUMNS = tuple(name for name in Lead.__slots__ if name not in {"common", "to_leadbyte"})
-BY_HAND: Final = "by hand"
-"""The mapping of operations that a person asked for."""
 
 
 @dataclass(slots=True)
@@ -101,20 +98,15 @@ def _lead(failure: Failure, unmasked: bool) -> Lead:
         resync=_command(failure),
         delivery=failure.delivery_id,
         common=common(reason, identifier, failure.quoted),
-        to_leadbyte=_to_leadbyte(failure),
+        to_leadbyte=failure.target == LEADBYTE,
     )
-
-
-def _to_leadbyte(failure: Failure) -> bool:
-    doubted = failure.state == "in_doubt" and "leadbyte" in failure.reason.lower()
-    return doubted or failure.mapping == BY_HAND
 
 
 def _command(failure: Failure) -> str:
     """The command that tries this one lead again, safe to paste into a shell."""
     queue_id = shlex.quote(failure.queue_id)
     dash = failure.queue_id.startswith("-")
-    if failure.state == "in_doubt" and failure.delivery_id is not None and _to_leadbyte(failure):
+    if failure.state == "in_doubt" and failure.target == LEADBYTE:
         return f"bridge resolve {failure.delivery_id} --as done|not-done"
     if failure.state == "in_doubt":
         return (

@@ -7,8 +7,9 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import chain
 
 from bridge.errors import Conflict
-from bridge.model import Lane, Mapped, ResolvedItem, Stage, Stamp, State, identity
-from bridge.operation import Learned
+from bridge.model import LEADBYTE, Lane, Mapped, ResolvedItem, Stage, Stamp, State, identity
+from bridge.operation import ACTION, TRIGGER, Learned
+from bridge.policy.feedback import fingerprint
 from bridge.policy.merging import Meeting, Open, Stamped, meet
 from bridge.policy.values import digest
 from bridge.ports import Birth, Reopened
@@ -65,6 +66,14 @@ MAPPED = """
 UPDATE queue_item SET mapped = 1, force = 0, lead_id = coalesce(?, lead_id), quarantine_id = coalesce(?, quarantine_id)
 WHERE id = ? AND generation = ? AND state = 'resolved'
 """
+KNOWN = """
+UPDATE queue_item SET lead_id = coalesce(?, lead_id), quarantine_id = coalesce(?, quarantine_id) WHERE id = ?
+"""
+ACT = """
+INSERT INTO acted (item_id, mapping, kind, digest, acted_at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET digest = excluded.digest, acted_at = excluded.acted_at
+"""
+NOT_ACTED = "DELETE FROM acted WHERE item_id = ? AND mapping = ? AND kind = ?"
 LINK = """
 INSERT INTO link (account, who, item_id, as_of) VALUES {rows}
 ON CONFLICT DO UPDATE SET item_id = excluded.item_id, as_of = excluded.as_of WHERE excluded.as_of >= link.as_of
@@ -91,7 +100,7 @@ class Births(Returns):
             for group in _without_meetings(births):
                 self._bear(connection, group, now, again)
             self._learn(connection, births)
-            ids = {birth.item_id: birth.learned for birth in births}
+            ids = {birth.item_id: birth.learned for birth in births if birth.learned != NOTHING}
             connection.executemany(MAPPED, [_mapped(item, ids.get(item.id, NOTHING)) for item in items])
 
     def record_remapped(self, reopened: Reopened, birth: Birth, now: float) -> None:
@@ -104,6 +113,11 @@ class Births(Returns):
                 self._bear(connection, [birth], now, set())
             else:
                 self._replace(connection, reopened.delivery_id, birth, birth.mapped, now)
+            if birth.target == LEADBYTE:
+                _act(connection, reopened, birth.mapped, now)
+            elif birth.learned != NOTHING:
+                self._learn(connection, [birth])
+                connection.execute(KNOWN, (birth.learned.lead_id, birth.learned.quarantine_id, birth.item_id))
 
     def _bear(
         self, connection: sqlite3.Connection, births: Sequence[Birth], now: float, again: Container[int]
@@ -203,7 +217,10 @@ def _met(birth: Birth, mapped: Mapped, rows: Iterable[Row]) -> Meeting:
     own = [
         row
         for row in rows
-        if row["mapping"] == birth.mapping and row["fields"] != "{}" and _alike(row, mapped.lane)
+        if row["mapping"] == birth.mapping
+        and row["fields"] != "{}"
+        and _alike(row, mapped.lane)
+        and _acts_alike(row, mapped)
     ]
     return meet(new, [_open(row, birth) for row in own])
 
@@ -219,8 +236,25 @@ def _alike(row: Row, lane: Lane) -> bool:
     return (other.kind, lane.kind and other.option) == (lane.kind, lane.kind and lane.option)
 
 
+def _acts_alike(row: Row, mapped: Mapped) -> bool:
+    """Whether a row tells LeadByte to do the same. One release may stand for another, but not for a trigger."""
+    if mapped.lane.option != "once":
+        return True
+    fields = loaded(row["fields"])
+    return all(fields.get(name) == mapped.fields.get(name) for name in (ACTION, TRIGGER))
+
+
 def _mapped(item: ResolvedItem, learned: Learned) -> tuple[object, ...]:
     return (learned.lead_id, learned.quarantine_id, item.id, item.generation)
+
+
+def _act(connection: sqlite3.Connection, reopened: Reopened, mapped: Mapped | None, now: float) -> None:
+    """What a resync made of an operation is what its mapping has acted on; where it made none, it has not."""
+    which = (reopened.item.id, reopened.mapping, reopened.kind)
+    if mapped is None:
+        connection.execute(NOT_ACTED, which)
+    else:
+        connection.execute(ACT, (*which, fingerprint(mapped), now))
 
 
 def _open(row: sqlite3.Row, birth: Birth) -> Open:

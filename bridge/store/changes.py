@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import Final
 
 from bridge.model import LEADSQUARED, Change
 from bridge.operation import Learned
-from bridge.policy.values import digest, same
+from bridge.policy.merging import merge
+from bridge.policy.values import Agreed, digest, same
 from bridge.store.account import Account
 from bridge.store.base import Row, loaded
 from bridge.store.life import CHECKPOINT
@@ -27,6 +28,9 @@ INSERT INTO queue_item (account, queue_id, source, context, state, reply, resolv
 VALUES (?, ?, 'leadsquared', ?, 'resolved', ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (account, queue_id) DO UPDATE SET context = excluded.context, reply = excluded.reply,
     resolved_at = excluded.resolved_at, mapped = 0, generation = generation + 1, updated_at = excluded.updated_at
+"""
+SEEN_AGAIN = """
+UPDATE queue_item SET resolved_at = ? WHERE account = ? AND queue_id = ? AND source = 'leadsquared' AND resolved_at < ?
 """
 LEARNED = """
 SELECT i.lead_id, i.quarantine_id FROM link l JOIN queue_item i ON i.id = l.item_id
@@ -49,28 +53,24 @@ class Changes(Account):
     ) -> int:
         newest = {change.prospect_id: change for change in sorted(changes, key=lambda one: one.modified_at)}
         with self._writing() as connection:
-            different = self._different(connection, newest)
+            kept = self._kept(connection, list(newest))
+            different = _different(newest, kept)
             ids = new_ids(connection, self._account, "queue_item")
             told = [(self._account, *row, now, now, now, now) for row in different]
             connection.executemany(SEEN, [(*row, next(ids)) for row in told])
+            connection.executemany(SEEN_AGAIN, self._seen_again(newest, kept))
             if checkpoint is not None:
                 connection.execute(CHECKPOINT, (self._account, *checkpoint, now))
         return len(different)
 
-    def _different(
-        self, connection: sqlite3.Connection, newest: Mapping[str, Change]
-    ) -> list[tuple[object, ...]]:
-        """The rows of the leads that look otherwise than kept, and of those not kept yet."""
-        kept = self._kept(connection, list(newest))
+    def _seen_again(
+        self, newest: Mapping[str, Change], kept: Mapping[str, Row]
+    ) -> list[tuple[float, str, str, float]]:
+        """Of the leads that were modified since they were kept: a look from in between must not pass for newer."""
         return [
-            (
-                change.prospect_id,
-                _names(change, kept.get(id_)),
-                json.dumps(dict(change.values)),
-                change.modified_at,
-            )
+            (change.modified_at, self._account, id_, change.modified_at)
             for id_, change in newest.items()
-            if _is_news(change, kept.get(id_))
+            if id_ in kept and change.modified_at > (kept[id_]["resolved_at"] or inf)
         ]
 
     def _kept(self, connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Row]:
@@ -96,14 +96,28 @@ class Changes(Account):
             found.setdefault(name.lower(), set()).add(digest(text))
         with self.snapshot():
             agreed = self._agreed(self._database.conn, identities)
-        for name, (held, _) in chain.from_iterable(fields.items() for fields in agreed.values()):
-            found.setdefault(name.lower(), set()).add(held)
+        for name, (held, _) in _newest(agreed.values()).items():
+            found.setdefault(name, set()).add(held)
         return {name: frozenset(digests) for name, digests in found.items()}
 
     def _on_its_way(self, identities: Sequence[str]) -> list[tuple[str, str]]:
         told = (self._account, *identities)
         rows = self._all(UNDER_WAY.format(marks=_marks(identities)), (*told, *told))
         return [pair for row in rows for pair in loaded(row["fields"]).items()]
+
+
+def _different(newest: Mapping[str, Change], kept: Mapping[str, Row]) -> list[tuple[object, ...]]:
+    """The rows of the leads that look otherwise than kept, and of those not kept yet."""
+    return [
+        (
+            change.prospect_id,
+            _names(change, kept.get(id_)),
+            json.dumps(dict(change.values)),
+            change.modified_at,
+        )
+        for id_, change in newest.items()
+        if _is_news(change, kept.get(id_))
+    ]
 
 
 def _is_news(change: Change, kept: Row | None) -> bool:
@@ -117,6 +131,14 @@ def _is_news(change: Change, kept: Row | None) -> bool:
     before = json.loads(kept["reply"])
     names = {*before, *change.values}
     return not all(same(before.get(name) or "", change.values.get(name) or "") for name in names)
+
+
+def _newest(agreed: Iterable[Agreed]) -> Agreed:
+    """Column in lower case → what was agreed of it last, under whichever of the lead's names."""
+    newest: Agreed = {}
+    for fields in agreed:
+        newest = merge({name.lower(): held for name, held in fields.items()}, newest)
+    return newest
 
 
 def _names(change: Change, kept: Row | None) -> str:

@@ -11,22 +11,25 @@ from bridge.operation import ACTION, TRIGGER
 from bridge.policy.merging import agree
 from bridge.ports import Birth, Decision, Operated
 from bridge.store.base import Row, loaded
-from bridge.store.births import Births
+from bridge.store.births import ACT, NOT_ACTED, Births
 from bridge.store.numbering import new_ids
 
 MAPPING_BY_HAND: Final = "by hand"
 """What stands in the place of a mapping's name for an operation that a person asked for."""
 
+CHUNK: Final = 500
 LEFT = "the lead is no longer what the mapping is about"
-ACTED = "SELECT digest FROM acted WHERE item_id = ? AND mapping = ? AND kind = ?"
-ACT = """
-INSERT INTO acted (item_id, mapping, kind, digest, acted_at) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET digest = excluded.digest, acted_at = excluded.acted_at
+MARK = """
+UPDATE queue_item SET mapped = 1, force = 0 WHERE id = ? AND generation = ? AND state = 'resolved'
 """
-LEAVE = """
+ACTED = "SELECT digest FROM acted WHERE item_id = ? AND mapping = ? AND kind = ?"
+DECIDED_ANEW = "the lead was changed again, and decided about anew"
+CLOSE = """
 UPDATE delivery SET state = 'superseded', reason = ?, updated_at = ?
 WHERE item_id = ? AND mapping = ? AND state IN ('pending', 'failed', 'unprocessed')
 """
+OF_KIND = "AND (lane IS NULL OR lane LIKE 'leadbyte|' || ? || '|%')"
+UNMAPPED = "AND lane IS NULL"
 BY_A_PERSON = """
 INSERT INTO queue_item (account, queue_id, source, state, mapped, resolved_at, due_at, deadline_at, tracked_at,
     updated_at, id)
@@ -45,28 +48,27 @@ class Decided(Births):
 
     def record_decided(self, item: ResolvedItem, decisions: Sequence[Decision], now: float) -> int:
         with self._writing() as connection:
-            if not connection.execute("SELECT 1 FROM queue_item WHERE id = ?", (item.id,)).fetchone():
-                return 0
-            new = sum(self._decide(connection, item, decision, now) for decision in decisions)
-            connection.execute(
-                "UPDATE queue_item SET mapped = 1, force = 0 WHERE id = ? AND generation = ? AND state = 'resolved'",
-                (item.id, item.generation),
-            )
-        return new
+            if not connection.execute(MARK, (item.id, item.generation)).rowcount:
+                return 0  # it was erased, or looks otherwise by now and is mapped once more
+            return sum(self._decide(connection, item, decision, now) for decision in decisions)
 
     def _decide(
         self, connection: sqlite3.Connection, item: ResolvedItem, decision: Decision, now: float
     ) -> bool:
         """Whether a delivery came of it."""
         if decision.left:
-            _leave(connection, item, decision.mapping, now)
+            _leave(connection, item, decision, now)
             return False
-        which = (item.id, decision.mapping, decision.kind)
+        if decision.mapped:
+            _close(connection, (DECIDED_ANEW, now, item.id, decision.mapping), UNMAPPED)
+        which = (item.id, decision.mapping, _acting(decision))
         if decision.acted is not None:
             acted = connection.execute(ACTED, which).fetchone()
             if acted and acted["digest"] == decision.acted:
                 return False
             connection.execute(ACT, (*which, decision.acted, now))
+        if decision.mapped:
+            _close(connection, (DECIDED_ANEW, now, item.id, decision.mapping, decision.kind), OF_KIND)
         if decision.agreed and decision.mapped:
             self._agree_anew(connection, decision.mapped, Stamp(item.resolved_at, item.id), now)
             return False
@@ -109,18 +111,38 @@ class Decided(Births):
         return id_
 
     def operated(self, delivery_ids: Sequence[int]) -> Sequence[Operated]:
-        marks = ", ".join("?" * len(delivery_ids))
-        rows = {row["id"]: row for row in self._all(OPERATED.format(marks=marks), tuple(delivery_ids))}
+        rows: dict[int, Row] = {}
+        for at in range(0, len(delivery_ids), CHUNK):
+            some = tuple(delivery_ids[at : at + CHUNK])
+            found = self._all(OPERATED.format(marks=", ".join("?" * len(some))), some)
+            rows |= {row["id"]: row for row in found}
         return [_operated(rows[id_]) for id_ in delivery_ids if id_ in rows]
 
 
-def _leave(connection: sqlite3.Connection, item: ResolvedItem, mapping: str, now: float) -> None:
+def _acting(decision: Decision) -> str:
+    """What a set of values is remembered by. What was only recorded has not been acted on."""
+    is_real = decision.agreed or decision.state is not State.SKIPPED
+    return decision.kind if is_real else f"dry run {decision.kind}"
+
+
+def _leave(connection: sqlite3.Connection, item: ResolvedItem, decision: Decision, now: float) -> None:
     """What was not carried out is not wanted any more, and not acted on: it may be wanted again."""
-    if connection.execute(LEAVE, (LEFT, now, item.id, mapping)).rowcount:
-        connection.execute("DELETE FROM acted WHERE item_id = ? AND mapping = ?", (item.id, mapping))
+    told = (LEFT, now, item.id, decision.mapping)
+    which = ((*told, decision.kind), OF_KIND) if decision.kind else (told, "")
+    kinds = {_kind(lane) for lane in _close(connection, *which)}
+    connection.executemany(NOT_ACTED, [(item.id, decision.mapping, kind) for kind in sorted(kinds)])
+
+
+def _close(connection: sqlite3.Connection, told: tuple[object, ...], narrower: str) -> list[str | None]:
+    """Supersede what is open of a lead and a mapping. The lanes of what was."""
+    return [lane for (lane,) in connection.execute(f"{CLOSE} {narrower} RETURNING lane", told).fetchall()]
+
+
+def _kind(lane: str | None) -> str:
+    """Of the operation that goes by a lane; "" where the lead could not be mapped."""
+    return lane.split("|")[1] if lane else ""
 
 
 def _operated(row: Row) -> Operated:
-    kind = row["lane"].split("|")[1] if row["lane"] else ""
-    fields = loaded(row["fields"])
-    return Operated(row["id"], State(row["state"]), row["reason"], fields, kind, row["blocked_by"])
+    told = (State(row["state"]), row["reason"], loaded(row["fields"]), _kind(row["lane"]))
+    return Operated(row["id"], *told, row["blocked_by"])

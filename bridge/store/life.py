@@ -28,7 +28,8 @@ WHERE state IN ('sending', 'submitted', 'in_doubt') AND state = 'sending'
 STORED_BY_A_CLOCK_THAT_WAS_AHEAD = (
     """
     UPDATE queue_item SET due_at = due_at - (updated_at - :now), deadline_at = deadline_at - (updated_at - :now),
-        updated_at = :now WHERE state = 'waiting' AND due_at > :now AND updated_at > :now
+        settles_at = settles_at - (updated_at - :now), updated_at = :now
+    WHERE state = 'waiting' AND due_at > :now AND updated_at > :now
     """,
     """
     UPDATE delivery SET due_at = due_at - (updated_at - :now), sent_at = sent_at - (updated_at - :now),

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bridge.model import Json
+from bridge.model import BY_HAND, Json
 from bridge.ports import Failure, Selection, Status
 from bridge.store.account import LEAD_RANK, RANKS, Account
 from bridge.store.base import NUMBER, Row, loaded
 from bridge.store.quoting import TOLD, quoted
+from bridge.store.returns import SETTLE_SECONDS
 
 # Sums over a subquery that LIMIT keeps apart: one pass, without the sorter that GROUP BY would fill with every lead.
 COUNTS = ", ".join(f"sum(rank = {rank}) AS {state}" for state, rank in RANKS.items())
@@ -26,8 +27,10 @@ SELECT count(*) FROM queue_item i WHERE i.resync = :mark AND (
             AND (f.identity = d.identity OR f.lookup = d.lookup))))))
 """
 MARK = "UPDATE queue_item SET resync = :now WHERE id IN ({items})"
-LAG = """
-SELECT (SELECT min(tracked_at) FROM queue_item WHERE state = 'waiting') AS waiting,
+# A lead that LeadByte was told to process anew waits since then.
+LAG = f"""
+SELECT (SELECT min(max(tracked_at, coalesce(settles_at - {SETTLE_SECONDS}, 0))) FROM queue_item
+        WHERE state = 'waiting') AS waiting,
        (SELECT min(created_at) FROM delivery WHERE state = 'pending') AS pending
 """
 WORDS = """
@@ -52,12 +55,12 @@ SELECT i.queue_id, d.mapping, d.state, d.stage, coalesce(d.reason, '') AS reason
     (SELECT count(*) FROM attempt a WHERE a.delivery_id = d.id AND a.stage <> 'person') AS attempts,
     d.updated_at AS at,
     (SELECT max(answered_at) FROM attempt a WHERE a.delivery_id = d.id AND a.stage <> 'person') AS last_attempt_at,
-    d.id, d.id AS delivery_id
+    d.id, d.id AS delivery_id, d.target
 FROM delivery d JOIN queue_item i ON i.id = d.item_id
 WHERE d.state IN ('failed', 'unprocessed', 'in_doubt') AND d.updated_at >= :since
 UNION ALL
-SELECT queue_id, NULL, state, 'poll', coalesce(reason, ''), NULL, polls, updated_at, updated_at, id, NULL FROM queue_item
-WHERE state = 'expired' AND updated_at >= :since
+SELECT queue_id, NULL, state, 'poll', coalesce(reason, ''), NULL, polls, updated_at, updated_at, id, NULL, 'leadsquared'
+FROM queue_item WHERE state = 'expired' AND updated_at >= :since
 ORDER BY at DESC, id
 """
 
@@ -150,6 +153,8 @@ class People(Account):
 
     def _where(self, selection: Selection) -> tuple[str, dict[str, Any]]:
         conditions, told = ["account = :account"], {"account": self._account}
+        if not selection.queue_ids and selection.mapping is None:
+            conditions.append(f"source <> '{BY_HAND}'")
         for name, values in (("state", selection.states), ("queue_id", selection.queue_ids)):
             if values:
                 marks = {f"{name}{n}": value for n, value in enumerate(values)}
@@ -211,4 +216,5 @@ def _failure(row: Row, quoted: Sequence[str]) -> Failure:
         last_attempt_at=row["last_attempt_at"],
         quoted=quoted,
         delivery_id=row["delivery_id"],
+        target=row["target"],
     )

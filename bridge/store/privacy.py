@@ -19,11 +19,12 @@ PAGE: Final = 500
 GROUP: Final = 50
 
 ITEMS = """
-SELECT id AS item_id, id, queue_id, context, reply, reason FROM queue_item
+SELECT id AS item_id, id, queue_id, lead_id, quarantine_id, context, reply, reason FROM queue_item
 WHERE id > ? AND updated_at >= ? ORDER BY id LIMIT ?
 """
 DELIVERIES = """
-SELECT item_id, id, identity, lookup, fields, reason FROM delivery WHERE id > ? AND updated_at >= ? ORDER BY id LIMIT ?
+SELECT item_id, id, identity, lookup, fields, origin, reason FROM delivery
+WHERE id > ? AND updated_at >= ? ORDER BY id LIMIT ?
 """
 ATTEMPTS = """
 SELECT d.item_id, a.id, a.reason FROM attempt a JOIN delivery d ON d.id = a.delivery_id
@@ -33,6 +34,7 @@ AGREED = """
 SELECT target, identity FROM agreed WHERE account = ? AND (target, identity) > (?, ?) AND updated_at >= ?
 ORDER BY target, identity LIMIT ?
 """
+OWN_IDS: Final = ("queue_id", "lead_id", "quarantine_id")
 TABLES: Final = {"queue_item": ITEMS, "delivery": DELIVERIES, "attempt": ATTEMPTS}
 BLANKED: Final = "the reason named a person who was forgotten"
 DROP_AGREED = (
@@ -152,7 +154,8 @@ class Privacy(Base):
             (deliveries, attempts) = connection.execute(COUNTED.format(ids=marks), (*gone, *gone)).fetchone()
             for table in ("queue_item", "delivery"):
                 keep_ids(connection, self._account, table, now)
-            agreed = self._drop_agreed(connection, sorted({name for row in rows for name in _names(row)}))
+            names = {name for row in rows for name in _names(row)} | _known_as(connection, gone)
+            agreed = self._drop_agreed(connection, sorted(names))
             connection.execute(FORGOTTEN.format(ids=marks), gone)
             leads = connection.execute(f"DELETE FROM queue_item WHERE id IN ({marks})", gone).rowcount
         return Erased(leads, deliveries, attempts, agreed, left=left)
@@ -223,7 +226,8 @@ def _is_theirs(person: Person, row: Row) -> bool:
 def _speaks_of(person: Person, row: Row, but: str = "") -> bool:
     texts = {name: row[name] for name in row.keys() if isinstance(row[name], str)}  # noqa: SIM118 - a Row iterates over values
     told = (text for name, text in texts.items() if name != but)
-    return person.is_id(texts.get("queue_id", "")) or any(map(person.is_in, told))
+    own = (texts.get(name, "") for name in OWN_IDS)
+    return any(map(person.is_id, own)) or any(map(person.is_in, told))
 
 
 def _names(row: Row) -> set[str]:
@@ -231,6 +235,13 @@ def _names(row: Row) -> set[str]:
     fields = loaded(row["fields"])
     tried = {identity(key, fields[key]) for key in loaded(row["keys"]) if key in fields}
     return tried | {name for name in (row["identity"], row["lookup"]) if name}
+
+
+def _known_as(connection: sqlite3.Connection, ids: Sequence[int]) -> set[str]:
+    """Every name that these changed LeadSquared leads have had."""
+    sql = f"SELECT context FROM queue_item WHERE source = '{LEADSQUARED}' AND id IN ({_marks(ids)})"
+    contexts = [loaded(row["context"]) for row in connection.execute(sql, ids)]
+    return {name for context in contexts for name in context.get("known_as", ())}
 
 
 def _taken_over(older: str, gone: frozenset[int]) -> frozenset[str]:

@@ -39,7 +39,7 @@ PRUNES = {
     "replies": (REPLIES, "UPDATE queue_item SET reply = NULL, context = '{}' WHERE id IN"),
     "payloads": (
         PAYLOADS,
-        "UPDATE delivery SET identity = NULL, lookup = NULL, fields = '{}', older = '{}' WHERE id IN",
+        "UPDATE delivery SET identity = NULL, lookup = NULL, fields = '{}', older = '{}', origin = '{}' WHERE id IN",
     ),
     "attempts": (OLD_ATTEMPTS, "DELETE FROM attempt WHERE id IN"),
 }

@@ -244,6 +244,7 @@ FIELDS = (
     "attempts",
     "last_attempt_at",
     "resync",
+    "delivery",
 )
 
 

@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from bridge.cli.status import async_words, epoch
+from bridge.model import LEADBYTE, LEADSQUARED
 from bridge.ports import Failure
 from bridge.reports import build, operation_words, write_csv, write_html, write_json, write_text
 from bridge.reports.hints import LEADBYTE_IN_DOUBT, hint
@@ -30,6 +31,7 @@ def failure(delivery: int | None, reason: str = LOST, mapping: str = "sold-back"
         1,
         None,
         delivery_id=delivery,
+        target=told.get("target", LEADBYTE),
     )
 
 
@@ -44,7 +46,7 @@ def written(writer: object, *failures: Failure) -> str:
     [
         (failure(17), "bridge resolve 17 --as done|not-done"),
         (failure(17, "the process died", "by hand"), "bridge resolve 17 --as done|not-done"),
-        (failure(17, "LeadSquared did not answer"), f"bridge resolve {PROSPECT} --as done|not-done"),
+        (failure(17, target=LEADSQUARED), f"bridge resolve {PROSPECT} --as done|not-done"),
         (failure(17, state="failed"), f"bridge resync --queue-id {PROSPECT}"),
     ],
 )
@@ -55,7 +57,9 @@ def test_a_doubt_in_leadbyte_is_settled_by_its_number(told: Failure, command: st
 
 def test_doubts_of_both_sides_are_groups_apart() -> None:
     died = "the process died before an answer was recorded"
-    groups = json.loads(written(write_json, failure(17, died, "by hand"), failure(18, died)))["groups"]
+    groups = json.loads(written(write_json, failure(17, died), failure(18, died, target=LEADSQUARED)))[
+        "groups"
+    ]
     assert {group["resync"]: group["hint"] == LEADBYTE_IN_DOUBT for group in groups} == {
         "bridge resolve DELIVERY --as done|not-done": True,
         "bridge resolve QUEUE_ID --as done|not-done": False,
