@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -190,12 +191,15 @@ class Change:
     """How a LeadSquared lead looked after a change. `modified_at`: by LeadSquared's clock, in epoch seconds.
 
     `values`: the columns asked for, "" where empty. `known_as`: the identities under which deliveries reach this lead.
+    `asked_at`: when it was asked for, by our clock. A look of the same second that was kept since counts more; so does any
+    where it was not asked for (-inf).
     """
 
     prospect_id: str
     modified_at: float
     values: Mapping[str, str] = field(repr=False)
     known_as: Sequence[str] = field(default=(), repr=False)
+    asked_at: float = inf
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bridge.app.sides import Sides
 from bridge.mapping import AnyMapping
-from bridge.model import HOSTS, LEADBYTE, Json
+from bridge.model import HOSTS, LEADBYTE
 from bridge.pipeline.changes import ChangeStage, Looking
 from bridge.pipeline.confirming import AskingStage, ConfirmStage, DoubtStage
 from bridge.pipeline.desk import Desk
@@ -21,7 +22,7 @@ from bridge.policy.backoff import Backoff
 from bridge.policy.delivering import Delivering
 from bridge.policy.polling import Polling
 from bridge.policy.window import Limit
-from bridge.ports import ChangeSource, ReadableSink, Sink, Source, Store
+from bridge.ports import ReadableSink, Sink, Source, Store
 from bridge.scheduler import Stage
 from bridge.settings import Settings
 
@@ -31,20 +32,6 @@ Mappings = Callable[[], Sequence[AnyMapping]]
 MOST_CONFIRMATIONS = 25
 UPDATES = "leadbyte-updates"
 """The gate of what is written to LeadByte: a missing permission there says nothing of polls. They share one window."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """Both vendors. Without `changes` and `operations` only the way forward is worked.
-
-    `metrics`: how long LeadSquared's async queue is; None where no mapping is async.
-    """
-
-    source: Source
-    sink: ReadableSink
-    changes: ChangeSource | None = None
-    operations: Sink | None = None
-    metrics: Callable[[], Awaitable[Mapping[str, Json]]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +89,18 @@ class Wiring:
             self._asking(DoubtStage, sides.sink, gates.bulk),
         ]
 
-    def changes(self, source: ChangeSource, sink: Sink, gates: Gates, mappings: Mappings) -> ChangeStage:
-        """What people change in LeadSquared."""
-        wanted = self.settings.leadsquared
+    def back(self, sides: Sides, gates: Gates) -> Sequence[Stage]:
+        """To LeadByte; and what shows how far the way forward has come."""
+        operations = [self.operations(sides.operations, gates.updates)] if sides.operations else []
+        return [*operations, *self._metrics(sides, gates.asynchronous)]
+
+    def changes(self, sides: Sides, gates: Gates, mappings: Mappings) -> ChangeStage | None:
+        """What people change in LeadSquared; None where nobody can be told of it."""
+        if sides.changes is None or sides.operations is None:
+            return None
+        wanted, sink = self.settings.leadsquared, sides.sink
         looking = Looking(wanted.changes_seconds, wanted.changes_first_seconds, lambda: sink.ping("bulk"))
-        told = (self.store, self.desk, source, gates.bulk, mappings, looking)
+        told = (self.store, self.desk, sides.changes, gates.bulk, mappings, looking)
         return ChangeStage(*told, self.clock, self.steady)
 
     def operations(self, sink: Sink, gate: Gate) -> PushStage:
@@ -116,16 +110,16 @@ class Wiring:
         told = (self._delivering(denied_fails=True), batching, wanted.concurrency)
         return PushStage(self.store, self.desk, sink, gate, *told, self.clock, self.rng)
 
-    def metrics(self, ask: Callable[[], Awaitable[Mapping[str, Json]]], gate: Gate) -> MetricsStage:
-        """How long the async queue is."""
-        interval = self.settings.leadsquared.metrics_seconds
-        return MetricsStage(self.store, self.desk, ask, gate, interval, self.clock, self.steady)
-
     def pruning(self) -> PruneStage:
         """What is no longer to be kept."""
         wanted = self.settings.retention
         kept = Retention(wanted.replies_days, wanted.payloads_days, wanted.attempts_days)
         return PruneStage(self.store, self.desk, kept, self.clock)
+
+    def _metrics(self, sides: Sides, gate: Gate) -> Sequence[Stage]:
+        interval = self.settings.leadsquared.metrics_seconds
+        told = (gate, interval, self.clock, self.steady)
+        return [MetricsStage(self.store, self.desk, sides.metrics, *told)] if sides.metrics else []
 
     def _polling(self, source: Source, gate: Gate) -> PollStage:
         wanted = self.settings.leadbyte

@@ -16,11 +16,15 @@ from bridge.model import Change, Json
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The leads of one page, each once. `last`: no page follows. `nameless`: how many had no id, and are left out."""
+    """The leads of one page, each once. `last`: no page follows. `nameless`: how many had no id, and are left out.
+
+    `total`: how many all pages hold by `RecordCount`; None where it tells none, or fewer than there are up to this page.
+    """
 
     changes: Sequence[Change]
     last: bool
     nameless: int
+    total: int | None = None
 
 
 def read_changes(body: Json, columns: Sequence[str], page: int, at: float) -> Changes:
@@ -33,9 +37,10 @@ def read_changes(body: Json, columns: Sequence[str], page: int, at: float) -> Ch
     """
     rows = listed(body)
     found = [change for row in rows if (change := _change(named(row), columns, at))]
-    told = number(folded(body).get("recordcount")) or 0
+    told = int(number(folded(body).get("recordcount")) or 0)
     last = not rows or (len(rows) < PAGE_SIZE and page * PAGE_SIZE >= told)
-    return Changes(_newest(found), last, len(rows) - len(found))
+    believed = told > 0 and (not rows or told >= (page - 1) * PAGE_SIZE + len(rows))
+    return Changes(_newest(found), last, len(rows) - len(found), told if believed else None)
 
 
 def _change(names: Mapping[str, Json], columns: Sequence[str], at: float) -> Change | None:

@@ -54,4 +54,4 @@ class LeadSquaredSource:
         found = wire.read_changes(caller.judged(reply), columns, page, now if at is None else at)
         if found.nameless:
             _log.warning("LeadSquared lists changed leads without an id", leads=found.nameless)
-        return ChangePage(found.changes, found.last, at)
+        return ChangePage(found.changes, found.last, at, found.total)

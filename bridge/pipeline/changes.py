@@ -5,37 +5,43 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from math import floor, inf
+from math import inf
 from typing import Final
 
 import structlog
 
-from bridge.errors import CallError, Denied
+from bridge.errors import CallError, Throttled
 from bridge.mapping import AnyMapping, feedback_of, forward_of
 from bridge.model import Change, identity
 from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.gate import Gate
+from bridge.pipeline.look import Look
+from bridge.policy.backoff import Backoff
 from bridge.ports import ChangePage, ChangeSource, Store
 
 log = structlog.get_logger()
 
 CHECKPOINT: Final = "leadsquared:changes"
-OVERLAP_SECONDS: Final = 5.0
-"""Modifications are stored a little after the moment that they bear."""
-
-QUIET_SECONDS: Final = 60.0
-"""How far behind LeadSquared's clock the checkpoint stays while nothing is modified."""
-
 AGAIN_SECONDS: Final = 1.0
-"""After a look that broke off; a host that is down is held back by its gate."""
+"""From the beginning of a look to that of the next, however much is told by webhooks; also after one that a host broke off
+that is down, for its gate holds the next one back."""
+
+SURE_SECONDS: Final = 2.0
+"""After the beginning of a second no change of it is still to come, with a second for clocks that differ."""
+
+PAUSES: Final = Backoff(AGAIN_SECONDS, 300.0)
+"""After looks that break off though the host answers other questions."""
+
+HOPELESS_LOOKS: Final = 4
+"""So many of them in a row, and nobody need wait for the next."""
 
 PROSPECT_ID: Final = "ProspectID"
 
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """When to look: every `interval` seconds, the very first time `first` seconds back. `ping`: see `Gate.denied`."""
+    """When to look: every `interval` seconds, the very first time `first` seconds back. `ping`: see `Gate.doubted`."""
 
     interval: float
     first: float
@@ -46,7 +52,8 @@ class ChangeStage:
     """Keeps how changed leads look, as long as a mapping file says feedback.
 
     Every so often, or at once after `notice`, it reads all leads modified since the checkpoint, which moves only in the
-    transaction that stores the last page.
+    transaction that stores the last page. A look that breaks off starts over. What is wrong with it alone (a permission,
+    a column) closes no gate for others.
     """
 
     def __init__(
@@ -62,123 +69,119 @@ class ChangeStage:
     ) -> None:
         self._store, self._desk, self._source, self._gate = store, desk, source, gate
         self._mappings, self._looking, self._clock, self._steady = mappings, looking, clock, steady
-        self._next_at = 0.0
-        self._looked = False
+        self._next_at = self._soonest_at = 0.0
+        self._looked, self._broken = False, 0
+        self._error: CallError | None = None
         self.crew = Crew("changes", 1, self._step)
 
     async def stop(self, grace: float) -> None:
         """Finish the call in flight."""
         await self.crew.stop(grace)
 
-    @property
     def done(self) -> bool:
-        """Whether a drain need not wait for it: it has read everything once, or there is nothing to read for."""
-        return self._looked or not feedback_of(self._mappings())
+        """Whether a drain need not wait for it: it has read everything once, or there is nothing to read for.
+
+        Raises the error of the last look where no look is going to be complete before a person has mended something.
+        """
+        if self._looked or not self.columns:
+            return True
+        if self._error is not None and self._broken >= HOPELESS_LOOKS:
+            raise type(self._error)(f"changes cannot be read: {self._error}")
+        return False
 
     @property
     def columns(self) -> Sequence[str]:
-        """Every column that a mapping needs to see of a changed lead; () where none is about them."""
+        """Every column that is to be seen of a changed lead; () where no mapping is about them."""
         mappings = self._mappings()
         feedback = feedback_of(mappings)
-        named = {column for one in feedback for column in one.columns} | set(self._keys() if feedback else ())
-        return sorted(named)
+        if not feedback:
+            return ()
+        return sorted({column for one in feedback for column in one.columns} | _keys(mappings))
 
     async def notice(self, change: Change | None) -> None:
-        """Something was changed: this lead, or who knows what."""
-        if change is None:
-            self._next_at = 0.0
-            self.crew.tick()
-            return
-        at = change.modified_at or self._clock()
-        known = [replace(self._known(change), modified_at=at)]
-        if await self._desk(self._store.observe, known, self._clock()):
+        """Something was changed: this lead, or who knows what, or when."""
+        if change is None or not change.modified_at:
+            self._look_at(self._soonest_at)
+        elif await self._desk(self._store.observe, self._known([change], -inf), self._clock()):
             log.info("lead changed", told_by="webhook")
+        else:
+            # It may be the later of two changes of one second: only a look after that second tells.
+            self._look_at(self._steady() + SURE_SECONDS)
+
+    def _look_at(self, at: float) -> None:
+        self._next_at = min(self._next_at, at)
+        self.crew.tick()
 
     async def _step(self) -> bool:
-        if self._steady() < self._next_at or not (columns := self.columns):
+        now = self._steady()
+        if now < self._next_at or not (columns := self.columns):
             return False
-        self._next_at = self._steady() + self._looking.interval
-        since = await self._desk(self._since)
-        if not await self._read(since, columns):
-            self._next_at = self._steady() + AGAIN_SECONDS
+        self._soonest_at, self._next_at = now + AGAIN_SECONDS, now + self._looking.interval
+        if await self._look(columns):
+            self._looked, self._broken, self._error = True, 0, None
+        else:
+            pause = PAUSES.interval(self._broken - 1, 0.0) if self._broken else AGAIN_SECONDS
+            self._soonest_at = self._next_at = self._steady() + pause
         return False
+
+    async def _look(self, columns: Sequence[str]) -> bool:
+        """Every page. False where it broke off."""
+        look = Look(await self._desk(self._since))
+        while not look.complete:
+            asked_at = self._clock()
+            page = await self._page(look, columns)
+            if page is None:
+                return False
+            look.add(page)
+            await self._keep(look, page, asked_at)
+        return True
 
     def _since(self) -> float:
         kept = self._store.checkpoint(CHECKPOINT)
         return datetime.fromisoformat(kept).timestamp() if kept else self._clock() - self._looking.first
 
-    async def _read(self, since: float, columns: Sequence[str]) -> bool:
-        """Every page; the checkpoint moves with the last. False where the reading broke off."""
-        window, read = Window(since), False
-        while not read:
-            page = await self._page(floor(since - OVERLAP_SECONDS), columns, window.pages + 1)
-            if page is None:
-                return False
-            read = window.add(page)
-            changes = [self._known(change) for change in page.changes]
-            moved = (CHECKPOINT, _iso(window.until())) if read else None
-            different = await self._desk(self._store.observe, changes, self._clock(), moved)
-            if different:
-                log.info("leads changed", leads=different, told_by="recently modified")
-        self._looked = True
-        return True
-
-    async def _page(self, since: float, columns: Sequence[str], page: int) -> ChangePage | None:
-        if not await self._gate.permit():
-            return None
-        try:
-            read = await self._source.changes(since, columns, page)
-        except CallError as error:
-            if isinstance(error, Denied):
-                await self._gate.denied(error, self._looking.ping)
-            else:
+    async def _page(self, look: Look, columns: Sequence[str]) -> ChangePage | None:
+        while await self._gate.permit():
+            try:
+                page = await self._source.changes(look.begins, columns, look.next)
+            except Throttled as error:
                 self._gate.failed(error)
-            log.warning("changes not read", kind=type(error).__name__, reason=str(error))
-            return None
-        self._gate.answered()
-        return read
+            except CallError as error:
+                await self._broke_off(error)
+                return None
+            else:
+                self._gate.answered()
+                return page
+        return None
 
-    def _known(self, change: Change) -> Change:
-        """With the identities under which the way forward reaches this lead."""
-        values = {name.lower(): text for name, text in change.values.items()}
-        told = {name: values.get(name.lower(), "") for name in self._keys()} | {
-            PROSPECT_ID: change.prospect_id
-        }
-        return replace(change, known_as=[identity(name, text) for name, text in told.items() if text])
+    async def _broke_off(self, error: CallError) -> None:
+        log.warning("changes not read", kind=type(error).__name__, reason=str(error))
+        self._error = error
+        self._broken = self._broken + 1 if await self._gate.doubted(error, self._looking.ping) else 0
 
-    def _keys(self) -> Sequence[str]:
-        return sorted(
-            {key for one in forward_of(self._mappings()) for key in one.keys} - {PROSPECT_ID, "ProspectId"}
-        )
+    async def _keep(self, look: Look, page: ChangePage, asked_at: float) -> None:
+        moved = (CHECKPOINT, _iso(look.until())) if look.complete else None
+        known = self._known(page.changes, asked_at)
+        different = await self._desk(self._store.observe, known, self._clock(), moved)
+        if different:
+            log.info("leads changed", leads=different, told_by="recently modified")
+
+    def _known(self, changes: Sequence[Change], asked_at: float) -> Sequence[Change]:
+        """With the identities under which the way forward reaches these leads."""
+        keys = _keys(self._mappings())
+        return [replace(change, known_as=_identities(change, keys), asked_at=asked_at) for change in changes]
 
 
-@dataclass(slots=True)
-class Window:
-    """What was read from one look at the pages, and up to when the next need not look again."""
+def _keys(mappings: Sequence[AnyMapping]) -> frozenset[str]:
+    """The columns beside the id by which the way forward finds leads."""
+    keys = {key for one in forward_of(mappings) for key in one.keys}
+    return frozenset(key for key in keys if key.lower() != PROSPECT_ID.lower())
 
-    since: float
-    pages: int = 0
-    newest: float = -inf
-    first: ChangePage | None = None
 
-    def add(self, page: ChangePage) -> bool:
-        """Take up the next page. Whether it is the last."""
-        self.pages, self.first = self.pages + 1, self.first or page
-        self.newest = max([self.newest, *(change.modified_at for change in page.changes)])
-        return page.last
-
-    def until(self) -> float:
-        """Up to when every modification was seen (epoch seconds, LeadSquared's clock); never before `since`.
-
-        One page is of one moment. What was modified while further pages were read may stand on a page that was read
-        before: then it is believed only up to when the first page was answered, by LeadSquared's own clock.
-        """
-        first = self.first or ChangePage((), last=True)
-        newest_first = max((change.modified_at for change in first.changes), default=-inf)
-        answered = newest_first if first.at is None else first.at - QUIET_SECONDS
-        if first.changes and first.last:
-            return max(self.since, self.newest)
-        return max(self.since, min(self.newest, answered) if first.changes else answered)
+def _identities(change: Change, keys: frozenset[str]) -> Sequence[str]:
+    values = {name.lower(): text for name, text in change.values.items()}
+    told = {key: values.get(key.lower(), "") for key in sorted(keys)} | {PROSPECT_ID: change.prospect_id}
+    return [identity(name, text) for name, text in told.items() if text]
 
 
 def _iso(at: float) -> str:

@@ -104,16 +104,16 @@ class MapStage:
         return self._birth(reopened.item, reopened.mapping)
 
     def _birth(self, item: ResolvedItem, name: str) -> Birth:
-        at = item.resolved_at
+        at, learned = item.resolved_at, Learned()
         try:
             view = self._view(item)
             at = epoch(view["processed"]) or at
+            learned = Learned(text_of(view["leadId"]), text_of(view["quarantineId"]))
             mapped = self._mappings[name].apply(view)
         except (LeadUnmappable, CallError) as error:
-            return Birth(item.id, name, State.FAILED, None, str(error), at)
+            return Birth(item.id, name, State.FAILED, None, str(error), at, learned=learned)
         if mapped is None:
-            return Birth(item.id, name, State.SKIPPED, None, NOT_WANTED, at)
-        learned = Learned(text_of(view["leadId"]), text_of(view["quarantineId"]))
+            return Birth(item.id, name, State.SKIPPED, None, NOT_WANTED, at, learned=learned)
         return Birth(item.id, name, State.PENDING, mapped, None, at, item.force, learned)
 
     def _view(self, item: ResolvedItem) -> Mapping[str, Json]:

@@ -18,11 +18,13 @@ from bridge.ports import Store
 log = structlog.get_logger()
 
 CHECKPOINT: Final = "leadsquared-async:metrics"
-SUBMITTED: Final = "submitted"
 
 
 class MetricsStage:
-    """Asks for the async metrics every `interval` seconds while updates are in flight, and keeps the last answer."""
+    """Asks for the async metrics every `interval` seconds while updates are in flight, and keeps the last answer.
+
+    Nothing depends on it: a host that is not well is not asked, and what fails here says nothing of the updates.
+    """
 
     def __init__(
         self,
@@ -47,7 +49,7 @@ class MetricsStage:
         if self._steady() < self._next_at or not await self._desk(self._store.submitted):
             return False
         self._next_at = self._steady() + self._interval
-        if await self._gate.permit():
+        if not self._gate.health.one_at_a_time and await self._gate.permit(patient=False):
             await self._keep()
         return False
 
@@ -55,10 +57,10 @@ class MetricsStage:
         try:
             told = await self._ask()
         except CallError as error:
-            self._gate.failed(error)
+            self._gate.passed_over(error)
             log.info("metrics not read", kind=type(error).__name__, reason=str(error))
             return
-        self._gate.answered()
+        self._gate.pinged()
         now = self._clock()
         value = json.dumps({**told, "at": now})
         await self._desk(self._store.set_checkpoint, CHECKPOINT, value, now)

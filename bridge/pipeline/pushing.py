@@ -1,4 +1,4 @@
-"""The push stage: batches to LeadSquared, one lane a call."""
+"""The push stage: batches to LeadSquared, and operations to LeadByte, one lane a call."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ON_THE_REPORT = (State.FAILED, State.UNPROCESSED, State.IN_DOUBT)
 
 @dataclass(frozen=True, slots=True)
 class Batching:
-    """How deliveries travel: `mode` bulk or async, at most `size` in a call, waiting `linger` seconds for company."""
+    """How deliveries travel: `mode` bulk, async or leadbyte, at most `size` in a call, waiting `linger` seconds for company."""
 
     mode: str
     size: int
@@ -127,9 +127,10 @@ class PushStage:
 
         Of a trial that is known: it came after a ping that was answered.
         """
+        alone = self._delivering.denied_fails
+        if isinstance(error, Denied) and (alone or not trial):
+            return 0.0, await self._gate.denied(error, self._ping, alone=alone)
         about_one = trial and not (isinstance(error, Denied) and error.wrong_region)
-        if isinstance(error, Denied) and not trial:
-            return 0.0, await self._gate.denied(error, self._ping)
         wait = self._gate.failed(error, keys_work=about_one)
         return wait, about_one or await self._answers_after(error)
 

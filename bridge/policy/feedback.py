@@ -17,10 +17,12 @@ Written = Mapping[str, frozenset[str]]
 def is_echo(wish: Wish, values: Mapping[str, str], written: Written) -> bool:
     """Whether every column that decides this wish holds what came from LeadByte. `values`: column → text, "" where empty.
 
-    A column that is empty says nothing; a wish that reads nothing at all is no echo.
+    A column that is empty says nothing, but where a field is to be blanked by it that it once filled; a wish that reads
+    nothing at all is no echo.
     """
-    told = [name for name in wish.reads if values.get(name)]
-    return bool(told) and all(_is_ours(name, values[name], written) for name in told)
+    cleared = {name for name in _blanking(wish) if written.get(name.lower())}
+    told = [name for name in wish.reads if values.get(name) or name in cleared]
+    return bool(told) and all(_is_ours(name, values.get(name, ""), written) for name in told)
 
 
 def trimmed(wish: Wish, values: Mapping[str, str], written: Written) -> Wish | None:
@@ -50,7 +52,14 @@ def fingerprint(mapped: Mapped) -> str:
 def origin(wish: Wish, values: Mapping[str, str]) -> Mapping[str, str]:
     """The LeadSquared columns that the values of this wish were made from, as they are there."""
     columns = {name for field, names in wish.sources.items() if field in wish.mapped.fields for name in names}
-    return {name: values[name] for name in sorted(columns) if values.get(name)}
+    told = {name for name in columns if values.get(name)} | _blanking(wish)
+    return {name: values.get(name, "") for name in sorted(told)}
+
+
+def _blanking(wish: Wish) -> frozenset[str]:
+    """The columns by which fields are to be blanked."""
+    blank = (names for field, names in wish.sources.items() if wish.mapped.fields.get(field) == "")
+    return frozenset(name for names in blank for name in names)
 
 
 def _all_ours(columns: frozenset[str], values: Mapping[str, str], written: Written) -> bool:

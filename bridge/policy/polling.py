@@ -24,17 +24,14 @@ class Polling:
     def after_reply(self, item: WaitingItem, reply: QueueReply, now: float, jitter: float) -> PollRecord:
         """Resolved by a final or quarantined word; polled again after any other, until the deadline.
 
-        The words of before say nothing of a lead that LeadByte was told to process anew, until that has had its time.
+        The words of before say nothing of a lead that LeadByte was told to process anew, until that has had its time, or
+        the deadline has come.
         """
-        if (
-            item.settles_at is not None
-            and now < item.settles_at
-            and item.said == (reply.status, reply.processed)
-        ):
+        if reply.verdict not in RESOLVING:
+            return self._again(item, _not_final(reply), now, jitter, reply)
+        if _settles(item, now) and item.said == (reply.status, reply.processed):
             return self._again(item, NOT_PROCESSED, now, jitter, reply)
-        if reply.verdict in RESOLVING:
-            return PollRecord(item.id, ItemState.RESOLVED, now, None, reply)
-        return self._again(item, _not_final(reply), now, jitter, reply)
+        return PollRecord(item.id, ItemState.RESOLVED, now, None, reply)
 
     def after_error(
         self, item: WaitingItem, error: CallError, now: float, jitter: float, *, answers: bool
@@ -55,6 +52,11 @@ class Polling:
             )
         due_at = min(now + self.backoff.interval(item.polls, jitter), item.deadline_at)
         return PollRecord(item.id, ItemState.WAITING, due_at, reason, reply)
+
+
+def _settles(item: WaitingItem, now: float) -> bool:
+    """Whether LeadByte may not have done yet what it was told to do to this lead."""
+    return item.settles_at is not None and now < min(item.settles_at, item.deadline_at)
 
 
 def _not_final(reply: QueueReply) -> str:

@@ -63,11 +63,13 @@ class ReadableSink(Sink, Protocol):
 @dataclass(frozen=True, slots=True)
 class ChangePage:
     """One page of changed leads. `last`: there is no further one. `at`: the other side's clock as it answered (epoch
-    seconds), None where it does not tell."""
+    seconds), None where it does not tell. `total`: how many leads all pages held at that moment, None likewise.
+    """
 
     changes: Sequence[Change]
     last: bool
     at: float | None = None
+    total: int | None = None
 
 
 class ChangeSource(Protocol):

@@ -210,7 +210,8 @@ class Decision:
     `state` pending, skipped or failed. `kind`: of the operation, "" where the lead could not be mapped. `acted`: digest of
     the set of values that counts as acted on from now, None for none. `agreed`: both sides hold the values already: that is
     noted, and no delivery made. `origin`: the LeadSquared columns that the values were made from. `left`: the lead is not, or
-    no more, what the mapping is about: whatever of it is still open is superseded, and nothing is stored.
+    no more, what the mapping (with a `kind`: its operation of that kind) is about: whatever of it is still open is
+    superseded, and nothing is stored.
     """
 
     mapping: str

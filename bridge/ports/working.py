@@ -88,7 +88,8 @@ class Feedback(Protocol):
     ) -> int:
         """Keep how these leads look now; those that look otherwise than kept are to be mapped. Returns how many.
 
-        A look that is older than the one kept changes nothing. `checkpoint` (name, value) moves in the same transaction.
+        A look that is older than the one kept changes nothing, nor one of the same second that was asked for before
+        that was kept. `checkpoint` (name, value) moves in the same transaction.
         """
         ...
 

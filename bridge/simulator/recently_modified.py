@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from email.utils import formatdate
 from typing import Any, Final
 
 from bridge.model import Json
@@ -46,7 +47,9 @@ def recently_modified(world: World, call: Call) -> Reply:
         found.sort(key=_key(world.crm, asked.column), reverse=asked.descending)
     page = found[(asked.page - 1) * asked.size : asked.page * asked.size]
     shown = [_shown(world, prospect, asked.columns, len(found)) for prospect in page]
-    return json_reply({"RecordCount": len(found), **({"Leads": shown} if shown else {})})
+    reply = json_reply({"RecordCount": len(found), **({"Leads": shown} if shown else {})})
+    # By the world's clock, like the times in it.
+    return replace(reply, headers={"Date": formatdate(world.clock(), usegmt=True)})
 
 
 def _asked(body: Json, crm: Crm) -> _Asked:

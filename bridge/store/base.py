@@ -30,6 +30,12 @@ NUMBER = re.compile(r"[0-9]{1,15}")
 """The number of a delivery, as a person writes it."""
 
 
+BEFORE = """
+(f.lane LIKE 'leadbyte|financials|%', f.id) < (d.lane LIKE 'leadbyte|financials|%', d.id)
+"""
+"""Whether of one mapping's operations on a lead `f` goes before `d`: what is booked of it comes last."""
+
+
 class Base:
     """A part of the store. `account` goes into every row."""
 

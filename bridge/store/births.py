@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Container, Iterable, Iterator, Sequence
-from itertools import chain
 
 from bridge.errors import Conflict
 from bridge.model import LEADBYTE, Lane, Mapped, ResolvedItem, Stage, Stamp, State, identity
 from bridge.operation import ACTION, TRIGGER, Learned
 from bridge.policy.feedback import fingerprint
 from bridge.policy.merging import Meeting, Open, Stamped, meet
-from bridge.policy.values import digest
 from bridge.ports import Birth, Reopened
+from bridge.store.acted import act, not_acted
 from bridge.store.base import Row, dumped, loaded, marks, older_than, resolved_item, stamped
+from bridge.store.learning import NOTHING, Learning
 from bridge.store.numbering import new_ids
 from bridge.store.returns import Returns
 
@@ -49,7 +49,7 @@ VALUES {rows}
 WIDTH = 20
 REPLACE = """
 UPDATE delivery SET stale = 0, due_at = ?, updated_at = ?, reason = NULL, as_of = ?, attempts = 0,
-    identity = ?, lookup = ?, lane = ?, keys = ?, fields = ?, older = ?
+    identity = ?, lookup = ?, lane = ?, keys = ?, fields = ?, older = ?, origin = ?
 WHERE id = ? AND state = 'pending'
 """
 TAKE_OVER = """
@@ -66,22 +66,9 @@ MAPPED = """
 UPDATE queue_item SET mapped = 1, force = 0, lead_id = coalesce(?, lead_id), quarantine_id = coalesce(?, quarantine_id)
 WHERE id = ? AND generation = ? AND state = 'resolved'
 """
-KNOWN = """
-UPDATE queue_item SET lead_id = coalesce(?, lead_id), quarantine_id = coalesce(?, quarantine_id) WHERE id = ?
-"""
-ACT = """
-INSERT INTO acted (item_id, mapping, kind, digest, acted_at) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET digest = excluded.digest, acted_at = excluded.acted_at
-"""
-NOT_ACTED = "DELETE FROM acted WHERE item_id = ? AND mapping = ? AND kind = ?"
-LINK = """
-INSERT INTO link (account, who, item_id, as_of) VALUES {rows}
-ON CONFLICT DO UPDATE SET item_id = excluded.item_id, as_of = excluded.as_of WHERE excluded.as_of >= link.as_of
-"""
-NOTHING = Learned()
 
 
-class Births(Returns):
+class Births(Learning, Returns):
     """The part of the store that the map stage uses."""
 
     def unmapped(self, limit: int) -> Sequence[ResolvedItem]:
@@ -108,16 +95,16 @@ class Births(Returns):
             if not connection.execute(STILL_STALE, (reopened.delivery_id,)).fetchone():
                 return
             if birth.mapped is None:
-                if not _still_owes(connection, reopened.delivery_id, now):
-                    _supersede(connection, [reopened.delivery_id], "mapped anew", now)
+                if not still_owes(connection, reopened.delivery_id, now):
+                    supersede(connection, [reopened.delivery_id], "mapped anew", now)
                 self._bear(connection, [birth], now, set())
             else:
                 self._replace(connection, reopened.delivery_id, birth, birth.mapped, now)
             if birth.target == LEADBYTE:
                 _act(connection, reopened, birth.mapped, now)
-            elif birth.learned != NOTHING:
-                self._learn(connection, [birth])
-                connection.execute(KNOWN, (birth.learned.lead_id, birth.learned.quarantine_id, birth.item_id))
+                self._doubt_origin(connection, birth, now)
+            else:
+                self._learn_late(connection, birth)
 
     def _bear(
         self, connection: sqlite3.Connection, births: Sequence[Birth], now: float, again: Container[int]
@@ -131,7 +118,7 @@ class Births(Returns):
             if birth.mapped and birth.state is State.PENDING:
                 met = _met(birth, birth.mapped, open_.get(birth.mapped.identity, ()))
             if met and met.supersedes:
-                _supersede(connection, met.supersedes, REPLACED, now)
+                supersede(connection, met.supersedes, REPLACED, now)
             if birth.item_id in again:
                 same = (birth.item_id, birth.mapping, birth.kind, birth.kind)
                 connection.execute(SAME_LEAD, (now, *same))
@@ -140,30 +127,19 @@ class Births(Returns):
             rows += (next(ids), *self._born(birth, met, now))
         connection.execute(INSERT.format(rows=marks(len(births), WIDTH)), rows)
 
-    def _learn(self, connection: sqlite3.Connection, births: Sequence[Birth]) -> None:
-        """Note which LeadByte lead is whose, under every name that LeadSquared may be asked for them by."""
-        rows = {
-            (self._account, digest(identity(key, birth.mapped.fields[key]))): (birth.item_id, birth.at)
-            for birth in sorted(births, key=lambda one: one.at)
-            if birth.mapped and birth.learned != NOTHING
-            for key in birth.mapped.keys
-        }
-        if rows:
-            told = chain.from_iterable((*who, *what) for who, what in rows.items())
-            connection.execute(LINK.format(rows=marks(len(rows), 4)), list(told))
-
     def _replace(
         self, connection: sqlite3.Connection, delivery_id: int, birth: Birth, mapped: Mapped, now: float
     ) -> None:
         rows = self._open(connection, [mapped.identity]).get(mapped.identity, [])
         met = _met(birth, mapped, rows)
-        _supersede(connection, [one for one in met.supersedes if one != delivery_id], REPLACED, now)
+        supersede(connection, [one for one in met.supersedes if one != delivery_id], REPLACED, now)
         if met.beaten_by is not None:
             _take_over(connection, met, birth, now)
-            _supersede(connection, [delivery_id], BEATEN, now)
+            supersede(connection, [delivery_id], BEATEN, now)
             return
         values = _values(mapped, met.fields, Stamp(birth.at, birth.item_id))
-        if connection.execute(REPLACE, (now, now, birth.at, *values, delivery_id)).rowcount != 1:
+        told = (now, now, birth.at, *values, _origin(birth), delivery_id)
+        if connection.execute(REPLACE, told).rowcount != 1:
             raise Conflict(f"delivery {delivery_id} is no longer pending")
 
     def _open(self, connection: sqlite3.Connection, identities: Sequence[str]) -> dict[str, list[Row]]:
@@ -184,8 +160,11 @@ class Births(Returns):
             beaten = met.beaten_by is not None
             state, reason = (State.SUPERSEDED, BEATEN) if beaten else (State.PENDING, None)
         told = (birth.item_id, birth.mapping, state, Stage.MAP, reason, birth.at, int(birth.force))
-        origin = dumped(dict(birth.origin)) if birth.origin else "{}"
-        return (self._account, *told, now, now, now, birth.target, origin, *values)
+        return (self._account, *told, now, now, now, birth.target, _origin(birth), *values)
+
+
+def _origin(birth: Birth) -> str:
+    return dumped(dict(birth.origin)) if birth.origin else "{}"
 
 
 def _of_items_that_exist(connection: sqlite3.Connection, births: Sequence[Birth]) -> Sequence[Birth]:
@@ -250,11 +229,11 @@ def _mapped(item: ResolvedItem, learned: Learned) -> tuple[object, ...]:
 
 def _act(connection: sqlite3.Connection, reopened: Reopened, mapped: Mapped | None, now: float) -> None:
     """What a resync made of an operation is what its mapping has acted on; where it made none, it has not."""
-    which = (reopened.item.id, reopened.mapping, reopened.kind)
+    rule = (reopened.item.id, reopened.mapping, reopened.kind)
     if mapped is None:
-        connection.execute(NOT_ACTED, which)
+        not_acted(connection, rule)
     else:
-        connection.execute(ACT, (*which, fingerprint(mapped), now))
+        act(connection, rule, fingerprint(mapped), now)
 
 
 def _open(row: sqlite3.Row, birth: Birth) -> Open:
@@ -266,11 +245,11 @@ def _open(row: sqlite3.Row, birth: Birth) -> Open:
     )
 
 
-def _supersede(connection: sqlite3.Connection, ids: Sequence[int], reason: str, now: float) -> None:
+def supersede(connection: sqlite3.Connection, ids: Sequence[int], reason: str, now: float) -> None:
     connection.executemany(SUPERSEDE, [(reason, now, delivery_id) for delivery_id in ids])
 
 
-def _still_owes(connection: sqlite3.Connection, delivery_id: int, now: float) -> bool:
+def still_owes(connection: sqlite3.Connection, delivery_id: int, now: float) -> bool:
     """Whether it had taken over values of other leads, which are on no other row: it is then left to send these alone."""
     row = connection.execute(
         "SELECT fields, older, keys FROM delivery WHERE id = ?", (delivery_id,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from math import inf
+from math import floor, inf
 from typing import Final
 
 from bridge.model import LEADSQUARED, Change
@@ -126,6 +126,8 @@ def _is_news(change: Change, kept: Row | None) -> bool:
         return True
     if kept["source"] != LEADSQUARED or change.modified_at < kept["resolved_at"]:
         return False
+    if kept["updated_at"] > change.asked_at and floor(change.modified_at) == floor(kept["resolved_at"]):
+        return False  # nobody can tell which of the two is the later
     if kept["reply"] is None:
         return True
     before = json.loads(kept["reply"])

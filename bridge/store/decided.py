@@ -10,8 +10,9 @@ from bridge.model import BY_HAND, LEADBYTE, Mapped, ResolvedItem, Stamp, State
 from bridge.operation import ACTION, TRIGGER
 from bridge.policy.merging import agree
 from bridge.ports import Birth, Decision, Operated
+from bridge.store.acted import act, not_acted
 from bridge.store.base import Row, loaded
-from bridge.store.births import ACT, NOT_ACTED, Births
+from bridge.store.births import Births, still_owes, supersede
 from bridge.store.numbering import new_ids
 
 MAPPING_BY_HAND: Final = "by hand"
@@ -22,11 +23,9 @@ LEFT = "the lead is no longer what the mapping is about"
 MARK = """
 UPDATE queue_item SET mapped = 1, force = 0 WHERE id = ? AND generation = ? AND state = 'resolved'
 """
-ACTED = "SELECT digest FROM acted WHERE item_id = ? AND mapping = ? AND kind = ?"
 DECIDED_ANEW = "the lead was changed again, and decided about anew"
-CLOSE = """
-UPDATE delivery SET state = 'superseded', reason = ?, updated_at = ?
-WHERE item_id = ? AND mapping = ? AND state IN ('pending', 'failed', 'unprocessed')
+OPEN = """
+SELECT id, lane FROM delivery WHERE item_id = ? AND mapping = ? AND state IN ('pending', 'failed', 'unprocessed')
 """
 OF_KIND = "AND (lane IS NULL OR lane LIKE 'leadbyte|' || ? || '|%')"
 UNMAPPED = "AND lane IS NULL"
@@ -37,8 +36,8 @@ VALUES (?, ?, ?, 'resolved', 1, ?, ?, ?, ?, ?, ?)
 """
 OPERATED = """
 SELECT d.id, d.state, d.reason, d.fields, d.lane, (
-    SELECT min(f.id) FROM delivery f WHERE f.state = 'in_doubt' AND f.target = d.target AND f.identity = d.identity
-    AND f.id <> d.id AND d.state = 'pending') AS blocked_by
+    SELECT f.id FROM delivery f WHERE f.state IN ('sending', 'submitted', 'in_doubt') AND f.state = 'in_doubt'
+    AND f.account = d.account AND f.target = d.target AND f.identity = d.identity AND d.state = 'pending') AS blocked_by
 FROM delivery d WHERE d.id IN ({marks})
 """
 
@@ -60,15 +59,13 @@ class Decided(Births):
             _leave(connection, item, decision, now)
             return False
         if decision.mapped:
-            _close(connection, (DECIDED_ANEW, now, item.id, decision.mapping), UNMAPPED)
-        which = (item.id, decision.mapping, _acting(decision))
-        if decision.acted is not None:
-            acted = connection.execute(ACTED, which).fetchone()
-            if acted and acted["digest"] == decision.acted:
-                return False
-            connection.execute(ACT, (*which, decision.acted, now))
+            _close(connection, (item.id, decision.mapping), UNMAPPED, DECIDED_ANEW, now)
+        rule = (item.id, decision.mapping, _acting(decision))
+        if decision.acted is not None and not act(connection, rule, decision.acted, now):
+            return False
         if decision.mapped:
-            _close(connection, (DECIDED_ANEW, now, item.id, decision.mapping, decision.kind), OF_KIND)
+            told = (item.id, decision.mapping, decision.kind)
+            _close(connection, told, OF_KIND, DECIDED_ANEW, now)
         if decision.agreed and decision.mapped:
             self._agree_anew(connection, decision.mapped, Stamp(item.resolved_at, item.id), now)
             return False
@@ -127,15 +124,21 @@ def _acting(decision: Decision) -> str:
 
 def _leave(connection: sqlite3.Connection, item: ResolvedItem, decision: Decision, now: float) -> None:
     """What was not carried out is not wanted any more, and not acted on: it may be wanted again."""
-    told = (LEFT, now, item.id, decision.mapping)
-    which = ((*told, decision.kind), OF_KIND) if decision.kind else (told, "")
-    kinds = {_kind(lane) for lane in _close(connection, *which)}
-    connection.executemany(NOT_ACTED, [(item.id, decision.mapping, kind) for kind in sorted(kinds)])
+    which: tuple[str, ...] = (decision.kind,) if decision.kind else ()
+    told, narrower = (item.id, decision.mapping, *which), OF_KIND if decision.kind else ""
+    for kind in _close(connection, told, narrower, LEFT, now):
+        not_acted(connection, (item.id, decision.mapping, kind))
 
 
-def _close(connection: sqlite3.Connection, told: tuple[object, ...], narrower: str) -> list[str | None]:
-    """Supersede what is open of a lead and a mapping. The lanes of what was."""
-    return [lane for (lane,) in connection.execute(f"{CLOSE} {narrower} RETURNING lane", told).fetchall()]
+def _close(
+    connection: sqlite3.Connection, told: tuple[object, ...], narrower: str, reason: str, now: float
+) -> set[str]:
+    """Supersede what is open of a lead and a mapping, but for values that it took over from others. The kinds it was of."""
+    rows = connection.execute(f"{OPEN} {narrower}", told).fetchall()
+    supersede(
+        connection, [row["id"] for row in rows if not still_owes(connection, row["id"], now)], reason, now
+    )
+    return {_kind(row["lane"]) for row in rows}
 
 
 def _kind(lane: str | None) -> str:

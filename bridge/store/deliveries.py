@@ -7,9 +7,23 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from bridge.errors import Conflict
-from bridge.model import LEADBYTE, LEADSQUARED, Call, Delivery, Lane, Move, Stage, Stamp, State, identity
+from bridge.model import (
+    LEADBYTE,
+    LEADSQUARED,
+    Call,
+    Delivery,
+    Lane,
+    Mapped,
+    Move,
+    Stage,
+    Stamp,
+    State,
+    identity,
+)
 from bridge.policy.merging import Stamped, agree, merge, settle
+from bridge.store.acted import is_done
 from bridge.store.base import (
+    BEFORE,
     LEASE_SECONDS,
     NUMBER,
     Row,
@@ -38,7 +52,7 @@ SELECT lane, oldest FROM (
     FROM lanes WHERE lane BETWEEN :mode AND :mode || '~'
 ) WHERE due >= :size OR (due > 0 AND (oldest <= :lingered OR substr(lane, -1) <> '|')) ORDER BY oldest
 """
-CANDIDATES = """
+CANDIDATES = f"""
 SELECT d.id, d.item_id, i.queue_id, d.mapping, d.identity, d.lookup, d.lane, d.keys, d.fields, d.older, d.as_of,
     d.attempts, d.polls, d.request_id, d.sent_at, d.state, d.force, a.fields AS agreed, b.fields AS agreed_lookup
 FROM delivery d JOIN queue_item i ON i.id = d.item_id
@@ -50,7 +64,8 @@ AND NOT EXISTS (SELECT 1 FROM delivery f WHERE f.account = d.account AND f.targe
 AND NOT EXISTS (SELECT 1 FROM delivery f WHERE f.account = d.account AND f.target = d.target
     AND f.lookup = d.lookup AND f.state IN ('sending', 'submitted', 'in_doubt'))
 AND (d.target = 'leadsquared' OR NOT EXISTS (SELECT 1 FROM delivery f WHERE f.item_id = d.item_id
-    AND f.mapping = d.mapping AND f.id < d.id AND f.state IN ('pending', 'sending', 'in_doubt')))
+    AND f.mapping = d.mapping AND f.state IN ('pending', 'sending', 'in_doubt')
+    AND {BEFORE}))
 ORDER BY d.due_at, d.id LIMIT ?
 """
 CLAIM = """
@@ -70,20 +85,26 @@ ATTEMPT = """
 INSERT INTO attempt (account, delivery_id, call_id, stage, host, started_at, answered_at, state, result, reason)
 VALUES {rows}
 """
-DUE = "SELECT 1 FROM delivery WHERE state = :state AND due_at <= :now AND target = 'leadsquared' LIMIT 1"
+# `state IN` repeats what the index is made of: without it SQLite would look through all deliveries, at each tick.
+DUE = """
+SELECT 1 FROM delivery WHERE state IN ('submitted', 'in_doubt') AND state = :state AND due_at <= :now
+AND target = 'leadsquared' LIMIT 1
+"""
 AWAITED = """
 UPDATE delivery SET leased = 1, due_at = :until WHERE id IN (
-    SELECT id FROM delivery WHERE state = :state AND due_at <= :now AND target = 'leadsquared'
+    SELECT id FROM delivery WHERE state IN ('submitted', 'in_doubt') AND state = :state AND due_at <= :now
+    AND target = 'leadsquared'
     ORDER BY due_at LIMIT :limit
 ) RETURNING *, (SELECT queue_id FROM queue_item WHERE id = item_id) AS queue_id
 """
 IN_DOUBT = """
 SELECT d.*, i.queue_id FROM delivery d JOIN queue_item i ON i.id = d.item_id
-WHERE i.account = ? AND (i.queue_id = ? OR d.id = ?) AND d.state = 'in_doubt'
+WHERE i.account = ? AND d.state IN ('submitted', 'in_doubt') AND d.state = 'in_doubt' AND {which} = ?
 """
 RESOLVE = "UPDATE delivery SET state = ?, reason = ?, updated_at = ? WHERE id = ? AND state = 'in_doubt'"
 NOT_DONE = "a person said that it was not carried out"
 OUTDATED = "newer values for the same lead were already sent"
+DONE = "LeadByte did just this to the lead already"
 EQUAL = "equal to what {who} already holds"
 NAMED = {LEADSQUARED: "LeadSquared", LEADBYTE: "LeadByte"}
 
@@ -146,8 +167,9 @@ class Deliveries(Returns):
 
     def resolve(self, queue_id: str, *, done: bool, now: float) -> int:
         with self._writing() as connection:
-            number = int(queue_id) if NUMBER.fullmatch(queue_id) else None
-            rows = connection.execute(IN_DOUBT, (self._account, queue_id, number)).fetchall()
+            rows = self._in_doubt(connection, "i.queue_id", queue_id)
+            if not rows and NUMBER.fullmatch(queue_id):
+                rows = self._in_doubt(connection, "d.id", int(queue_id))
             doubted = [_delivery(row, stamped(row)) for row in rows]
             told = (State.SYNCED, None) if done else (State.FAILED, NOT_DONE)
             connection.executemany(RESOLVE, [(*told, now, delivery.id) for delivery in doubted])
@@ -156,6 +178,10 @@ class Deliveries(Returns):
                 word = Call("", Stage.PERSON, "", now, now, "resolved")
                 self._attempts(connection, word, [(delivery.id, *told) for delivery in doubted])
             return len(doubted)
+
+    def _in_doubt(self, connection: sqlite3.Connection, which: str, name: str | int) -> list[Row]:
+        rows: list[Row] = connection.execute(IN_DOUBT.format(which=which), (self._account, name)).fetchall()
+        return rows
 
     def _lanes(self, mode: str, now: float, size: int, linger: float) -> list[str]:
         parameters = {"mode": f"{mode}|", "now": now, "size": size, "lingered": now - linger}
@@ -204,11 +230,13 @@ class Deliveries(Returns):
 
     def _settled(self, connection: sqlite3.Connection, row: Row, now: float) -> Delivery | None:
         """The delivery as it is to be sent; None where nothing of it is: then it is closed."""
-        fields = stamped(row)
+        fields, lane = stamped(row), Lane.parse(row["lane"])
+        if lane.option == "once" and not row["force"] and _is_done(connection, row, lane):
+            connection.execute(CLOSE, (State.SKIPPED, DONE, now, row["id"]))
+            return None
         if row["agreed"] is None and row["agreed_lookup"] is None:
             return _delivery(row, fields)
         agreed = merge(read_agreed(row["agreed"] or "{}"), read_agreed(row["agreed_lookup"] or "{}"))
-        lane = Lane.parse(row["lane"])
         settled = settle(
             fields,
             agreed,
@@ -248,6 +276,12 @@ def _there(connection: sqlite3.Connection, ids: Sequence[int]) -> set[int]:
     """Which of these deliveries still exist: a person's may have been erased meanwhile."""
     sql = f"SELECT id FROM delivery WHERE id IN ({', '.join('?' * len(ids))})"
     return {row["id"] for row in connection.execute(sql, ids)}
+
+
+def _is_done(connection: sqlite3.Connection, row: Row, lane: Lane) -> bool:
+    """Whether just this is what LeadByte did last to the lead by the same rule."""
+    made = Mapped(loaded(row["fields"]), loaded(row["keys"]), lane)
+    return is_done(connection, row["item_id"], row["mapping"], made)
 
 
 def known_as(delivery: Delivery) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bridge.model import HOSTS, LEADBYTE, LEADSQUARED, NOT_REPEATABLE, Stamp, State
-from bridge.store.base import Base, Row, stamped
+from bridge.store.base import BEFORE, Base, Row, stamped
 
 NOT_AGAIN = " OR ".join(f"lane LIKE '%|{option}|%'" for option in NOT_REPEATABLE)
 LOST = "the process died before an answer was recorded"
@@ -54,6 +54,14 @@ WHERE host = ? AND answered_at > ? GROUP BY call_id, answered_at ORDER BY answer
 SETTLING_POLLS = 3
 """A lead that LeadByte was told to process anew is polled so often before nobody need wait for it any more."""
 
+HELD = f"""
+EXISTS (SELECT 1 FROM delivery f WHERE f.state IN ('submitted', 'in_doubt') AND f.state = 'in_doubt'
+    AND (f.identity = d.identity OR f.lookup = d.lookup))
+OR (d.target = 'leadbyte' AND EXISTS (SELECT 1 FROM delivery f WHERE f.item_id = d.item_id
+    AND f.mapping = d.mapping AND f.state IN ('pending', 'in_doubt') AND {BEFORE}))
+"""
+"""Whether a pending delivery `d` waits for a person's word, or for another one that is counted in its place."""
+
 IDLE = f"""
 SELECT NOT (
     EXISTS (SELECT 1 FROM queue_item WHERE state = 'waiting' AND (settles_at IS NULL OR polls < {SETTLING_POLLS}))
@@ -61,9 +69,7 @@ SELECT NOT (
     OR EXISTS (SELECT 1 FROM delivery WHERE state = 'pending' AND stale = 1)
     OR EXISTS (SELECT 1 FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt')
         AND (state <> 'in_doubt' OR (polls = 0 AND target = 'leadsquared')))
-    OR EXISTS (SELECT 1 FROM delivery d WHERE state = 'pending' AND stale = 0 AND NOT EXISTS (
-        SELECT 1 FROM delivery f WHERE f.state = 'in_doubt'
-        AND (f.identity = d.identity OR f.lookup = d.lookup)))
+    OR EXISTS (SELECT 1 FROM delivery d WHERE state = 'pending' AND stale = 0 AND NOT ({HELD}))
 )
 """
 SUBMITTED = """

@@ -10,6 +10,7 @@ from bridge.model import BY_HAND, Json
 from bridge.ports import Failure, Selection, Status
 from bridge.store.account import LEAD_RANK, RANKS, Account
 from bridge.store.base import NUMBER, Row, loaded
+from bridge.store.life import HELD
 from bridge.store.quoting import TOLD, quoted
 from bridge.store.returns import SETTLE_SECONDS
 
@@ -18,13 +19,11 @@ COUNTS = ", ".join(f"sum(rank = {rank}) AS {state}" for state, rank in RANKS.ite
 REOPENED = (
     f"SELECT {COUNTS} FROM (SELECT {LEAD_RANK} AS rank FROM queue_item i WHERE i.resync = :mark LIMIT -1)"
 )
-STILL_MOVING = """
+STILL_MOVING = f"""
 SELECT count(*) FROM queue_item i WHERE i.resync = :mark AND (
     i.state = 'waiting' OR (i.state = 'resolved' AND i.mapped = 0)
     OR EXISTS (SELECT 1 FROM delivery d WHERE d.item_id = i.id AND (
-        d.state IN ('sending', 'submitted') OR (d.state = 'pending' AND NOT EXISTS (
-            SELECT 1 FROM delivery f WHERE f.state = 'in_doubt'
-            AND (f.identity = d.identity OR f.lookup = d.lookup))))))
+        d.state IN ('sending', 'submitted') OR (d.state = 'pending' AND NOT ({HELD})))))
 """
 MARK = "UPDATE queue_item SET resync = :now WHERE id IN ({items})"
 # A lead that LeadByte was told to process anew waits since then.
@@ -186,7 +185,7 @@ SELECT account, queue_id, id, NULL, NULL, 'pending', '', updated_at, source FROM
 WHERE state = 'resolved' AND mapped = 0
 """
 REFETCH = """
-UPDATE queue_item SET state = 'waiting', mapped = 0, polls = 0, generation = generation + 1, force = :force,
+UPDATE queue_item SET state = 'waiting', mapped = 0, polls = 0, settles_at = NULL, generation = generation + 1, force = :force,
     due_at = :now, deadline_at = :deadline_at, reason = NULL, updated_at = :now
 WHERE state IN ('resolved', 'expired') AND source = 'leadbyte' AND id IN ({items})
 """

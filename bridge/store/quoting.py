@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from bridge.model import Json
+from bridge.operation import UPDATE
 from bridge.store.base import Row, loaded
 
 TOLD = """
@@ -19,7 +20,8 @@ LEAD = frozenset({"lead", "leads"})
 
 
 def quoted(row: Row, reason: str) -> Sequence[str]:
-    """The values that `reason` quotes of those LeadByte or the submitter told of this lead, and of those it took over.
+    """The values that `reason` quotes of those LeadByte or the submitter told of this lead, of those it took over, and of
+    those that LeadByte is to be told.
 
     `row`: as TOLD selects it. A mapping's own words (`Sold`) are nobody's data.
     """
@@ -31,7 +33,8 @@ def quoted(row: Row, reason: str) -> Sequence[str]:
 def _mapped(row: Row) -> Iterator[str]:
     older, told = loaded(row["older"]), f"{row['reply'] or ''}{row['context']}".casefold()
     for name, value in loaded(row["fields"]).items():
-        if value != row["status"] and (name in older or value.casefold() in told):
+        whose = name in older or name.startswith(UPDATE) or value.casefold() in told
+        if whose and value != row["status"]:
             yield value
 
 

@@ -11,6 +11,7 @@ from bridge.operation import LEAD_ID, QUARANTINE_ID
 from bridge.policy.merging import agree
 from bridge.policy.values import Agreed
 from bridge.ports import Birth
+from bridge.store.acted import carried_out
 from bridge.store.base import Base, Row, loaded
 
 SETTLE_SECONDS = 3600.0
@@ -60,6 +61,7 @@ class Returns(Base):
                 times = {"now": now, "deadline": DEADLINE_SECONDS, "settle": SETTLE_SECONDS}
                 sql = POLL_AGAIN.format(column=COLUMNS[delivery.key])
                 connection.execute(sql, {**times, "id": delivery.lookup})
+                carried_out(connection, delivery, now)
 
 
 def _agreed_from(row: Row, before: Agreed) -> Mapping[str, tuple[str, Stamp]]:

@@ -20,6 +20,7 @@ import pytest
 
 from tests.crash.cast import Cast
 from tests.crash.invariants import hold
+from tests.crash.sales import Sales
 from tests.system.conftest import PATIENCE, ROOT, Bridge, Result, Simulator, checked, simulated, until
 
 DOUBTS = """
@@ -29,7 +30,9 @@ KILLED = -signal.SIGKILL
 QUICK = {
     "BRIDGE_LEADBYTE__POLL_FIRST_SECONDS": "0.05",
     "BRIDGE_LEADBYTE__POLL_MAX_SECONDS": "0.1",
+    "BRIDGE_LEADBYTE__BATCH_LINGER_SECONDS": "0.01",
     "BRIDGE_LEADSQUARED__BATCH_LINGER_SECONDS": "0.01",
+    "BRIDGE_LEADSQUARED__CHANGES_SECONDS": "0.1",
     "BRIDGE_LEADSQUARED__CONFIRM_FIRST_SECONDS": "0.05",
     "BRIDGE_LEADSQUARED__CONFIRM_MAX_SECONDS": "0.2",
     "BRIDGE_LEADSQUARED__RATE_SECONDS": "0.2",
@@ -202,6 +205,11 @@ def ward(nursery: Nursery, simulator: Simulator, tmp_path: Path) -> Iterator[War
 @pytest.fixture
 def cast(ward: Ward, simulator: Simulator) -> Cast:
     return Cast(ward, simulator)
+
+
+@pytest.fixture
+def sales(ward: Ward, simulator: Simulator) -> Sales:
+    return Sales(ward, simulator)
 
 
 @pytest.fixture

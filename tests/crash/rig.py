@@ -1,8 +1,9 @@
 """What makes a bridge die at a chosen step: the composition root's own objects, each in a wrapper that counts its calls.
 
 A step is named `store.record before`, `sink.push after`, `store.record commit` (all is written but for the commit) or
-`store.failures item` (a row of it was read). Steps of the system are `os.rename`, `os.remove` and the like, with the end of
-the path. Nothing of the bridge knows of this.
+`store.failures item` (a row of it was read); what is about LeadByte's side `operations.push after` or
+`store.record leadbyte commit`, changed leads `changes.changes after`. Steps of the system are `os.rename`, `os.remove`
+and the like, with the end of the path. Nothing of the bridge knows of this.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import bridge.cli.base
 import bridge.pipeline.desk
 import bridge.scheduler
 from bridge.app import App
+from bridge.app.sides import Opening
+from bridge.model import LEADBYTE, Call
 
 SYSTEM = {"os.rename": 1, "os.remove": 0, "shutil.copyfile": 1}
 """Audit events that are steps, and which of their arguments is the path that changes."""
@@ -101,13 +104,19 @@ def _asynchronous(name: str, method: Callable[..., Any], death: Death) -> Callab
 
 def _synchronous(name: str, method: Callable[..., Any], death: Death) -> Callable[..., Any]:
     def watched(*args: Any, **kwargs: Any) -> Any:
-        death.step(f"{name} before")
-        with death.inside(name):
+        step = f"{name} leadbyte" if LEADBYTE in map(_side, args[:1]) else name
+        death.step(f"{step} before")
+        with death.inside(step):
             result = method(*args, **kwargs)
-        death.step(f"{name} after")
-        return _rows(name, result, death) if inspect.isgenerator(result) else result
+        death.step(f"{step} after")
+        return _rows(step, result, death) if inspect.isgenerator(result) else result
 
     return watched
+
+
+def _side(argument: Any) -> Any:
+    """Which host a batch is claimed for, or a call was made to."""
+    return argument.host if isinstance(argument, Call) else argument
 
 
 def _rows(name: str, rows: Iterator[Any], death: Death) -> Iterator[Any]:
@@ -116,26 +125,44 @@ def _rows(name: str, rows: Iterator[Any], death: Death) -> Iterator[Any]:
         yield row
 
 
+class RiggedOpening(Opening):
+    """Both vendors, watched."""
+
+    @asynccontextmanager
+    async def source(self) -> AsyncIterator[Any]:
+        async with super().source() as source:
+            yield Watched("source", source, Rigged.death)
+
+    @asynccontextmanager
+    async def operations(self) -> AsyncIterator[Any]:
+        async with super().operations() as operations:
+            yield Watched("operations", operations, Rigged.death)
+
+    @asynccontextmanager
+    async def changes(self) -> AsyncIterator[Any]:
+        async with super().changes() as changes:
+            yield Watched("changes", changes, Rigged.death)
+
+    @asynccontextmanager
+    async def sink(self, *, async_needed: bool) -> AsyncIterator[Any]:
+        async with super().sink(async_needed=async_needed) as sink:
+            yield Watched("sink", sink, Rigged.death)
+
+
 class Rigged(App):
     """The composition root, its parts watched."""
 
     death = Death()
+
+    @property
+    def _opening(self) -> Opening:
+        return RiggedOpening(self.settings, self.clock)
 
     @contextmanager
     def store(self, *, create: bool = True) -> Iterator[Any]:
         with super().store(create=create) as store:
             store._database.conn.set_trace_callback(self.death.commits)
             yield Watched("store", store, self.death)
-
-    @asynccontextmanager
-    async def source(self) -> AsyncIterator[Any]:
-        async with super().source() as source:
-            yield Watched("source", source, self.death)
-
-    @asynccontextmanager
-    async def sink(self, *, async_needed: bool) -> AsyncIterator[Any]:
-        async with super().sink(async_needed=async_needed) as sink:
-            yield Watched("sink", sink, self.death)
 
 
 def apply(order: dict[str, Any]) -> None:

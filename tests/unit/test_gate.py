@@ -301,3 +301,223 @@ def test_what_was_said_of_a_side_before_the_restart_is_said_anew() -> None:
     after.restore(before.state())
     assert after.changed
     assert json.loads(after.state())["side"]["state"] == "up"
+
+
+def pair(clock: Clock, limit: Limit = Limit(25, 5.0)) -> tuple[Gate, Gate]:  # noqa: B008 - a frozen value
+    """Two gates of one host."""
+    one = gate(clock, limit)
+    return one, Gate("updates", limit, clock, Even(), shares=one)
+
+
+def test_gates_that_share_a_window_take_its_places_together() -> None:
+    async def test() -> None:
+        clock = Clock()
+        one, other = pair(clock, Limit(2, 5.0))
+        assert await one.permit()
+        assert await other.permit()
+        waiters = [asyncio.create_task(gate.permit()) for gate in (one, other)]
+        await settled()
+        assert [waiter.done() for waiter in waiters] == [False, False]
+        one.give_back()
+        await settled()
+        assert sum(waiter.done() for waiter in waiters) == 1, "a place that was given back is anybody's"
+        assert one.window.used(clock.now) == 2
+        one.close()
+        other.close()
+        await asyncio.gather(*waiters)
+
+    run(test)
+
+
+@pytest.mark.parametrize("ending", ["answered", "pinged", "give_back", "failed", "passed_over"])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_who_waits_at_one_gate_is_woken_by_the_end_of_a_call_of_the_other(ending: str, swapped: bool) -> None:
+    async def test() -> None:
+        one, other = pair(Clock())
+        if swapped:
+            one, other = other, one
+        for _ in range(PROBING):
+            assert await one.permit()
+        waiter = asyncio.create_task(other.permit())
+        await settled()
+        assert not waiter.done()
+        if ending in {"failed", "passed_over"}:
+            getattr(one, ending)(LostAnswer("timed out"))
+        else:
+            getattr(one, ending)()
+        assert await asyncio.wait_for(waiter, 1.0)
+
+    run(test)
+
+
+def test_three_gates_of_one_window_all_wake_each_other() -> None:
+    async def test() -> None:
+        one, other = pair(Clock())
+        third = Gate("third", Limit(25, 5.0), Clock(), Even(), shares=one)
+        for _ in range(PROBING):
+            assert await third.permit()
+        waiter = asyncio.create_task(other.permit())
+        await settled()
+        third.answered()
+        assert await asyncio.wait_for(waiter, 1.0)
+
+    run(test)
+
+
+def test_each_gate_of_a_window_has_a_health_of_its_own() -> None:
+    async def test() -> None:
+        one, other = pair(Clock())
+        assert await other.permit()
+        other.failed(Denied("no permission"))
+        assert (one.health.state, other.health.state) == (SideState.UP, SideState.DENIED)
+        assert (one.changed, other.changed) == (False, True)
+        assert await one.permit()
+        one.answered()
+        assert other.health.state is SideState.DENIED
+
+    run(test)
+
+
+def test_a_throttle_and_the_limit_it_names_are_for_all_gates_of_a_window() -> None:
+    async def test() -> None:
+        clock = Clock()
+        one, other = pair(clock)
+        assert await other.permit()
+        other.failed(Throttled("too many calls", limit=(2, 5.0)))
+        assert (one.window.limit(clock.now), one.limited) == (Limit(2, 5.0), True)
+        assert (one.changed, other.changed) == (True, True), "each checkpoint tells of it"
+        assert one._wait() == 5.0
+
+    run(test)
+
+
+@pytest.mark.parametrize("order", [(5, 2), (2, 5)])
+def test_of_two_learned_limits_of_a_window_the_newer_is_taken_up(order: tuple[int, int]) -> None:
+    clock = Clock()
+
+    def state(calls: int, at: float) -> str:
+        learned = {"calls": calls, "seconds": 5.0, "at": at}
+        return json.dumps({"learned": learned, "side": {"state": "up", "reason": "", "since": 0.0}})
+
+    one, other = pair(clock)
+    told = {5: state(5, START - 60), 2: state(2, START - 5)}
+    one.restore(told[order[0]])
+    other.restore(told[order[1]])
+    assert one.window.limit(clock.now) == Limit(2, 5.0)
+
+
+def test_closing_one_gate_of_a_window_leaves_the_other_open() -> None:
+    async def test() -> None:
+        one, other = pair(Clock())
+        one.close()
+        assert (one.closed, other.closed) == (True, False)
+        assert not await one.permit()
+        assert await other.permit()
+
+    run(test)
+
+
+def test_a_gate_that_is_not_up_is_probed_while_the_other_has_calls_under_way() -> None:
+    async def test() -> None:
+        clock = Clock()
+        one, other = pair(clock)
+        assert await other.permit()
+        other.failed(Denied("no permission"))
+        clock.now += 30.0
+        assert await one.permit(), "it is never idle for long"
+        pings = 0
+
+        async def ping() -> None:
+            nonlocal pings
+            pings += 1
+            assert other._wait() is None, "one at a time"
+
+        await asyncio.wait_for(other.look(ping), 1.0)
+        assert (pings, other.health.state, one.window.in_flight) == (1, SideState.UP, 1)
+
+    run(test)
+
+
+def test_a_probe_gets_its_permit_while_the_other_gate_has_calls_under_way() -> None:
+    async def test() -> None:
+        clock = Clock()
+        one, other = pair(clock)
+        assert await one.permit()
+        for _ in range(SOME):
+            assert await other.permit()
+            other.failed(ServerFault("HTML"))
+        assert other.health.state is SideState.DOWN
+        clock.now += 0.5
+        assert await asyncio.wait_for(other.permit(), 1.0)
+
+    run(test)
+
+
+def answering(error: CallError | None = None) -> Callable[[], Awaitable[None]]:
+    """A ping that is answered, or fails."""
+
+    async def ping() -> None:
+        if error:
+            raise error
+
+    return ping
+
+
+def test_calls_that_are_denied_alone_close_no_gate_however_many_they_are() -> None:
+    async def test() -> None:
+        clock = Clock()
+        one = gate(clock)
+        for _ in range(5 * SOME):
+            clock.now += 5.0
+            assert await one.permit(patient=False)
+            assert await one.denied(Denied("no permission"), answering(), alone=True)
+        assert (one.health.state, one.changed, one.window.in_flight) == (SideState.UP, False, 0)
+        assert await one.permit()
+        assert not await one.denied(
+            Denied("no permission"), answering(Denied("the key is wrong")), alone=True
+        )
+        assert one.health.state is SideState.DENIED, "but the keys must work"
+
+    run(test)
+
+
+@pytest.mark.parametrize("error", [LostAnswer("timed out"), ServerFault("HTML"), Denied("no permission")])
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_doubted_call_leaves_it_to_a_ping_how_the_host_is(error: CallError, answers: bool) -> None:
+    async def test() -> None:
+        clock = Clock()
+        one = gate(clock)
+        ping = answering(None if answers else Unreachable("no route"))
+        for _ in range(2 * SOME):
+            clock.now += 60.0
+            assert await one.permit()
+            assert await one.doubted(error, ping) is answers
+        assert one.health.state is (SideState.UP if answers else SideState.DOWN)
+        assert one.window.in_flight == 0
+
+    run(test)
+
+
+@pytest.mark.parametrize("error", [LostAnswer("timed out"), Denied("no permission"), Refused("no such path")])
+def test_a_call_that_is_passed_over_changes_nothing_but_the_window(error: CallError) -> None:
+    async def test() -> None:
+        clock = Clock()
+        one = gate(clock)
+        for _ in range(2 * SOME):
+            assert await one.permit()
+            one.passed_over(error)
+        assert (one.health.state, one.changed) == (SideState.UP, False)
+        assert (one.window.in_flight, one.window.used(clock.now)) == (0, 2 * SOME)
+
+    run(test)
+
+
+def test_a_throttle_is_never_passed_over() -> None:
+    async def test() -> None:
+        one = gate(Clock())
+        assert await one.permit()
+        one.passed_over(Throttled("too many calls", retry_after=17.0))
+        assert one._wait() == 17.0
+        assert one.window.in_flight == 0
+
+    run(test)

@@ -110,3 +110,71 @@ def test_every_record_is_a_state_that_a_waiting_item_may_take(
     assert record.state in {ItemState.WAITING, *ITEM_TRANSITIONS[ItemState.WAITING]}
     if record.state is ItemState.WAITING:
         assert NOW < record.due_at <= NOW + left
+
+
+def settling(
+    said: tuple[str | None, str | None], *, left: float = 600.0, deadline: float = 1000.0, polls: int = 0
+) -> WaitingItem:
+    """A lead that LeadByte was told to process anew: `left` seconds remain until its words of before are believed."""
+    return WaitingItem(7, "q-7", polls, NOW + deadline, NOW + left, said)
+
+
+def told(status: str, processed: str | None, verdict: Verdict = Verdict.QUARANTINED) -> QueueReply:
+    return QueueReply(verdict, status, processed, {}, "{}")
+
+
+@pytest.mark.parametrize(("polls", "after"), [(0, 2), (1, 4), (5, 64), (12, 300)])
+@pytest.mark.parametrize("verdict", [Verdict.FINAL, Verdict.QUARANTINED])
+def test_the_words_of_before_are_polled_past_with_the_backoff(
+    polls: int, after: int, verdict: Verdict
+) -> None:
+    item = settling(("Quarantined", "2026-01-01"), polls=polls)
+    record = POLLING.after_reply(item, told("Quarantined", "2026-01-01", verdict), NOW, 0.0)
+    assert (record.state, record.due_at) == (ItemState.WAITING, NOW + after)
+    assert record.reason == "LeadByte does not show yet what it was told to do to the lead"
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        told("Approved", "2026-01-01", Verdict.FINAL),
+        told("Quarantined", "2026-01-02"),
+        told("Quarantined", None),
+        told("quarantined", "2026-01-01"),
+    ],
+)
+def test_any_other_final_word_or_moment_ends_the_waiting(new: QueueReply) -> None:
+    record = POLLING.after_reply(settling(("Quarantined", "2026-01-01")), new, NOW, 0.0)
+    assert (record.state, record.reason) == (ItemState.RESOLVED, None)
+
+
+@pytest.mark.parametrize(("left", "deadline"), [(0.0, 1000.0), (-1.0, 1000.0), (600.0, 0.0), (600.0, -60.0)])
+def test_once_the_time_or_the_deadline_is_over_the_words_of_before_are_believed(
+    left: float, deadline: float
+) -> None:
+    item = settling(("Quarantined", None), left=left, deadline=deadline)
+    record = POLLING.after_reply(item, told("Quarantined", None), NOW, 0.0)
+    assert record.state is ItemState.RESOLVED
+
+
+def test_a_lead_that_nobody_told_leadbyte_of_is_believed_at_once() -> None:
+    item = WaitingItem(7, "q-7", 0, NOW + 1000, None, ("Quarantined", None))
+    assert POLLING.after_reply(item, told("Quarantined", None), NOW, 0.0).state is ItemState.RESOLVED
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"), [(Verdict.UNKNOWN, "'Odd' is not in"), (Verdict.PENDING, "still 'Odd'")]
+)
+def test_a_word_that_is_not_final_keeps_its_own_reason_while_a_lead_settles(
+    verdict: Verdict, words: str
+) -> None:
+    record = POLLING.after_reply(settling(("Odd", None)), told("Odd", None, verdict), NOW, 0.0)
+    assert record.state is ItemState.WAITING
+    assert words in (record.reason or "")
+    late = POLLING.after_reply(settling(("Odd", None), deadline=0.0), told("Odd", None, verdict), NOW, 0.0)
+    assert late.state is ItemState.EXPIRED
+
+
+def test_a_poll_that_failed_while_a_lead_settles_is_only_polled_again() -> None:
+    record = POLLING.after_error(settling(("Quarantined", None), polls=2), ERRORS[0], NOW, 0.0, answers=True)
+    assert (record.state, record.due_at) == (ItemState.WAITING, NOW + 8)

@@ -1,0 +1,52 @@
+"""Machines for the service: the whole bridge, or what carries out operations alone."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from bridge.app.sides import Sides
+from bridge.app.stages import Mappings, Wiring
+from bridge.pipeline.changes import ChangeStage
+from bridge.pipeline.gate import Gate
+from bridge.pipeline.inbox import InboxStage
+from bridge.ports import Sink
+from bridge.scheduler import Machine, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """Makes machines of wired stages. `report` is called once a day and at the end."""
+
+    wiring: Wiring
+    report: Callable[[], Awaitable[None]]
+
+    def whole(self, sides: Sides, inbox: InboxStage, mappings: Mappings) -> Machine:
+        """Both ways."""
+        wiring = self.wiring
+        gates = wiring.gates()
+        changes = wiring.changes(sides, gates, mappings)
+        stages = [inbox, *wiring.forward(sides, gates, mappings), wiring.pruning()]
+        stages += [*wiring.back(sides, gates), *([changes] if changes else [])]
+
+        def finished() -> bool:
+            return inbox.empty() and (changes is None or changes.done())
+
+        every = (gates.poll, gates.updates, gates.bulk, gates.asynchronous)
+        return self._machine(stages, every, finished, changes)
+
+    def by_hand(self, sink: Sink) -> Machine:
+        """Operations in LeadByte, and nothing else."""
+        gate = self.wiring.gates().updates
+        return self._machine([self.wiring.operations(sink, gate)], [gate])
+
+    def _machine(
+        self,
+        stages: Sequence[Stage],
+        gates: Sequence[Gate],
+        finished: Callable[[], bool] = lambda: True,
+        changes: ChangeStage | None = None,
+    ) -> Machine:
+        wiring = self.wiring
+        told = (self.report, wiring.clock, wiring.steady)
+        return Machine(wiring.store, wiring.desk, stages, finished, gates, *told, changes)
