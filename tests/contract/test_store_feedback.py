@@ -34,7 +34,7 @@ from tests.contract.store_feedback_contract import (
 )
 
 
-class TestSqliteStore(FeedbackContract):
+class TestSqliteFeedback(FeedbackContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[SqliteStore]:
         with closing(open_store(tmp_path)) as store:
