@@ -6,14 +6,15 @@ import sqlite3
 from collections.abc import Container, Iterable, Iterator, Sequence
 
 from bridge.errors import Conflict
-from bridge.model import LEADBYTE, Lane, Mapped, ResolvedItem, Stage, Stamp, State, identity
-from bridge.operation import ACTION, TRIGGER, Learned
+from bridge.model import LEADBYTE, Mapped, ResolvedItem, Stage, Stamp, State, identity
+from bridge.operation import Learned
 from bridge.policy.feedback import fingerprint
-from bridge.policy.merging import Meeting, Open, Stamped, meet
+from bridge.policy.merging import Meeting, Stamped
 from bridge.ports import Birth, Reopened
 from bridge.store.acted import act, not_acted
-from bridge.store.base import Row, dumped, loaded, marks, older_than, resolved_item, stamped
+from bridge.store.base import Row, dumped, marks, older_than, resolved_item
 from bridge.store.learning import NOTHING, Learning
+from bridge.store.meetings import kind_of, met_by, still_owes, supersede, take_over
 from bridge.store.numbering import new_ids
 from bridge.store.returns import Returns
 
@@ -37,10 +38,6 @@ UPDATE delivery SET state = 'superseded', reason = 'a newer result of the same l
 WHERE item_id = ? AND mapping = ? AND state IN ('failed', 'unprocessed')
 AND (? = '' OR lane IS NULL OR lane LIKE 'leadbyte|' || ? || '|%')
 """
-SUPERSEDE = """
-UPDATE delivery SET state = 'superseded', reason = ?, updated_at = ?
-WHERE id = ? AND state IN ('pending', 'failed', 'unprocessed')
-"""
 INSERT = """
 INSERT INTO delivery (id, account, item_id, mapping, state, stage, reason, as_of, force, due_at, created_at, updated_at,
     target, origin, identity, lookup, lane, keys, fields, older)
@@ -52,12 +49,6 @@ UPDATE delivery SET stale = 0, due_at = ?, updated_at = ?, reason = NULL, as_of 
     identity = ?, lookup = ?, lane = ?, keys = ?, fields = ?, older = ?, origin = ?
 WHERE id = ? AND state = 'pending'
 """
-TAKE_OVER = """
-UPDATE delivery SET fields = ?, older = ?, lookup = ?, force = max(force, ?), updated_at = ?
-WHERE id = ? AND state = 'pending'
-"""
-HOLDER = "SELECT as_of, item_id, lane, keys FROM delivery WHERE id = ?"
-OWE = "UPDATE delivery SET stale = 0, attempts = 0, fields = ?, due_at = ?, updated_at = ? WHERE id = ?"
 BEATEN = "a newer result for the same lead is on its way and took over what it lacked"
 REPLACED = "replaced by a newer result for the same lead"
 
@@ -76,7 +67,7 @@ class Births(Learning, Returns):
 
     def reopened(self, limit: int) -> Sequence[Reopened]:
         return [
-            Reopened(row["id"], row["mapping"], resolved_item(row), _kind(row))
+            Reopened(row["id"], row["mapping"], resolved_item(row), kind_of(row))
             for row in self._all(REOPENED, (limit,))
         ]
 
@@ -116,14 +107,14 @@ class Births(Learning, Returns):
         for birth in births:
             met = None
             if birth.mapped and birth.state is State.PENDING:
-                met = _met(birth, birth.mapped, open_.get(birth.mapped.identity, ()))
+                met = met_by(birth, birth.mapped, open_.get(birth.mapped.identity, ()))
             if met and met.supersedes:
                 supersede(connection, met.supersedes, REPLACED, now)
             if birth.item_id in again:
                 same = (birth.item_id, birth.mapping, birth.kind, birth.kind)
                 connection.execute(SAME_LEAD, (now, *same))
             if met and met.beaten_by is not None:
-                _take_over(connection, met, birth, now)
+                take_over(connection, met, birth, now)
             rows += (next(ids), *self._born(birth, met, now))
         connection.execute(INSERT.format(rows=marks(len(births), WIDTH)), rows)
 
@@ -131,10 +122,10 @@ class Births(Learning, Returns):
         self, connection: sqlite3.Connection, delivery_id: int, birth: Birth, mapped: Mapped, now: float
     ) -> None:
         rows = self._open(connection, [mapped.identity]).get(mapped.identity, [])
-        met = _met(birth, mapped, rows)
+        met = met_by(birth, mapped, rows)
         supersede(connection, [one for one in met.supersedes if one != delivery_id], REPLACED, now)
         if met.beaten_by is not None:
-            _take_over(connection, met, birth, now)
+            take_over(connection, met, birth, now)
             supersede(connection, [delivery_id], BEATEN, now)
             return
         values = _values(mapped, met.fields, Stamp(birth.at, birth.item_id))
@@ -189,40 +180,6 @@ def _without_meetings(births: Iterable[Birth]) -> Iterator[Sequence[Birth]]:
         yield group
 
 
-def _met(birth: Birth, mapped: Mapped, rows: Iterable[Row]) -> Meeting:
-    """Only deliveries of one mapping, and to LeadByte of one kind of operation, meet: others mean other fields."""
-    stamp = Stamp(birth.at, birth.item_id)
-    new = {name: (value, stamp) for name, value in mapped.fields.items()}
-    own = [
-        row
-        for row in rows
-        if row["mapping"] == birth.mapping
-        and row["fields"] != "{}"
-        and _alike(row, mapped.lane)
-        and _acts_alike(row, mapped)
-    ]
-    return meet(new, [_open(row, birth) for row in own])
-
-
-def _kind(row: Row) -> str:
-    """Of the operation that a row carries to LeadByte."""
-    return Lane.parse(row["lane"]).kind if row["lane"] else ""
-
-
-def _alike(row: Row, lane: Lane) -> bool:
-    """Whether a row's values mean what those of this lane mean. In LeadSquared all set fields of a lead."""
-    other = Lane.parse(row["lane"])
-    return (other.kind, lane.kind and other.option) == (lane.kind, lane.kind and lane.option)
-
-
-def _acts_alike(row: Row, mapped: Mapped) -> bool:
-    """Whether a row tells LeadByte to do the same. One release may stand for another, but not for a trigger."""
-    if mapped.lane.option != "once":
-        return True
-    fields = loaded(row["fields"])
-    return all(fields.get(name) == mapped.fields.get(name) for name in (ACTION, TRIGGER))
-
-
 def _mapped(item: ResolvedItem, learned: Learned) -> tuple[object, ...]:
     return (learned.lead_id, learned.quarantine_id, item.id, item.generation)
 
@@ -234,41 +191,6 @@ def _act(connection: sqlite3.Connection, reopened: Reopened, mapped: Mapped | No
         not_acted(connection, rule)
     else:
         act(connection, rule, fingerprint(mapped), now)
-
-
-def _open(row: sqlite3.Row, birth: Birth) -> Open:
-    return Open(
-        id=row["id"],
-        fields=stamped(row),
-        same_lead=row["item_id"] == birth.item_id and row["mapping"] == birth.mapping,
-        sendable=row["state"] == State.PENDING and not row["stale"],
-    )
-
-
-def supersede(connection: sqlite3.Connection, ids: Sequence[int], reason: str, now: float) -> None:
-    connection.executemany(SUPERSEDE, [(reason, now, delivery_id) for delivery_id in ids])
-
-
-def still_owes(connection: sqlite3.Connection, delivery_id: int, now: float) -> bool:
-    """Whether it had taken over values of other leads, which are on no other row: it is then left to send these alone."""
-    row = connection.execute(
-        "SELECT fields, older, keys FROM delivery WHERE id = ?", (delivery_id,)
-    ).fetchone()
-    older = loaded(row["older"])
-    names = {*older, *loaded(row["keys"])}
-    fields = {name: value for name, value in loaded(row["fields"]).items() if name in names}
-    if older:
-        connection.execute(OWE, (dumped(fields), now, now, delivery_id))
-    return bool(older)
-
-
-def _take_over(connection: sqlite3.Connection, met: Meeting, birth: Birth, now: float) -> None:
-    row = connection.execute(HOLDER, (met.beaten_by,)).fetchone()
-    older = dumped(older_than(met.fields, Stamp(row["as_of"], row["item_id"])))
-    fields = {name: value for name, (value, _) in met.fields.items()}
-    key = Lane.parse(row["lane"]).key(loaded(row["keys"]))
-    told = (dumped(fields), older, identity(key, fields[key]), int(birth.force), now)
-    connection.execute(TAKE_OVER, (*told, met.beaten_by))
 
 
 def _values(mapped: Mapped, fields: Stamped, own: Stamp) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from bridge.policy.merging import agree
 from bridge.ports import Birth, Decision, Operated
 from bridge.store.acted import act, not_acted
 from bridge.store.base import Row, loaded
-from bridge.store.births import Births, still_owes, supersede
+from bridge.store.births import Births
+from bridge.store.meetings import still_owes, supersede
 from bridge.store.numbering import new_ids
 
 MAPPING_BY_HAND: Final = "by hand"
