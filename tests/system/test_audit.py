@@ -49,8 +49,8 @@ def delivery(queue_id: str, change: str) -> str:
 DAMAGE = {
     "DELETE FROM queue_item WHERE queue_id = 'expired'": ["2026-05-01: 12 tracked, 10 accounted for"],
     "DELETE FROM queue_item WHERE queue_id = 'failed'": ["row 9 of delivery belongs to no row of queue_item"],
-    "INSERT INTO queue_item SELECT 99, account, 'new', context, 'waiting', NULL, NULL, NULL, NULL, 0, due_at, deadline_at, "
-    "0, 0, 0, 0, NULL, tracked_at, NULL, updated_at FROM queue_item WHERE queue_id = 'waiting'": [
+    "INSERT INTO queue_item (account, queue_id, due_at, deadline_at, tracked_at, updated_at) "
+    "SELECT account, 'new', due_at, deadline_at, tracked_at, updated_at FROM queue_item WHERE queue_id = 'waiting'": [
         "2026-05-03: 3 tracked, 4 accounted for"
     ],
     "DELETE FROM delivery WHERE identity = 'emailaddress=synced-1@example.com'": [
