@@ -17,6 +17,7 @@ from bridge.cli import (
     intake,
     leadbyte,
     leadsquared,
+    mapping_help,
     one_lead,
     previewing,
     resync,
@@ -70,3 +71,4 @@ cli.command(
 cli.command("demo")(demo.demo)
 cli.add_typer(leadbyte.leadbyte)
 cli.add_typer(leadsquared.leadsquared)
+cli.add_typer(mapping_help.mapping)

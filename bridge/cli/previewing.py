@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from bridge.cli import previewing_feedback as feedback
-from bridge.cli.base import console, open_app, put, put_json
+from bridge.cli.base import open_app, put, put_json
+from bridge.cli.previewing_table import put_traces
 from bridge.errors import CallError, Denied, Throttled, UsageError
 from bridge.leadbyte import read_queue, status_table
 from bridge.mapping import AnyMapping, FeedbackFile
@@ -31,15 +31,20 @@ def preview(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what is made of it as JSON.")] = False,
 ) -> None:
-    """Preview a mapping on a lead in a file, sending nothing. Exits 1 where the lead cannot be mapped."""
+    """Preview a mapping on a lead in a file, sending nothing. Exits 1 where the lead cannot be mapped.
+
+    Shows for each field the rule that makes it, its input and its output.
+
+    Example: bridge map mappings/leadbyte-to-leadsquared.yaml reply.json
+    """
     app = open_app()
     chosen = _chosen(app.mappings(), mapping)
     if isinstance(chosen, FeedbackFile):
-        view = feedback.lead_view(_text(reply, "a LeadSquared lead"), str(reply))
+        view = feedback.lead_view(reply_text(reply, "a LeadSquared lead"), str(reply))
     else:
-        view = _view(reply, app.settings.leadbyte.statuses)
+        view = reply_view(reply_text(reply, "LeadByte's reply"), str(reply), app.settings.leadbyte.statuses)
     if not as_json:
-        _table(chosen, view)
+        put_traces(chosen, view)
     if isinstance(chosen, FeedbackFile):
         known = feedback.learned_of(chosen, learned)
         feedback.tell(chosen, view, known, app.settings.leadbyte.url or "", as_json=as_json)
@@ -55,7 +60,8 @@ def _chosen(mappings: Sequence[AnyMapping], wanted: str) -> AnyMapping:
     return known[name]
 
 
-def _text(reply: Path, what: str) -> str:
+def reply_text(reply: Path, what: str) -> str:
+    """What a file of people's holds; `what` it should be. Raises UsageError."""
     try:
         return reply.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
@@ -63,14 +69,14 @@ def _text(reply: Path, what: str) -> str:
         raise UsageError(f"{reply}: {why}; give a file that holds {what} as JSON") from None
 
 
-def _view(reply: Path, statuses: Mapping[str, str]) -> dict[str, Json]:
-    text = _text(reply, "LeadByte's reply")
+def reply_view(text: str, name: str, statuses: Mapping[str, str]) -> dict[str, Json]:
+    """What a mapping's paths see of LeadByte's reply to a queue poll, which stood in `name`. Raises UsageError."""
     try:
         json.loads(text)
         return {**read_queue(text, "", status_table(statuses)).view, "context": {}}
     except (CallError, ValueError, RecursionError) as error:
         raise UsageError(
-            f"{reply}: no reply of LeadByte's to a queue poll: {_why(error)}; `bridge show QUEUE_ID --json` has such replies"
+            f"{name}: no reply of LeadByte's to a queue poll: {_why(error)}; `bridge show QUEUE_ID --json` has such replies"
         ) from None
 
 
@@ -84,15 +90,6 @@ def _why(error: Exception) -> str:
         case CallError():
             return "it holds no result of a lead"
     return "its JSON cannot be read"
-
-
-def _table(mapping: AnyMapping, view: dict[str, Json]) -> None:
-    table = Table("field", "from", "found", "sent", box=None, pad_edge=False)
-    for trace in mapping.explain(view):
-        sent = trace.note if trace.output is None else repr(trace.output)
-        cells = (trace.field, trace.rule, "-" if trace.found is None else repr(trace.found), sent)
-        table.add_row(*(one_line(cell) for cell in cells))
-    console().print(table)
 
 
 def _tell(mapped: Mapped | None, *, as_json: bool) -> None:

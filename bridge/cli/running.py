@@ -10,7 +10,8 @@ import typer
 
 from bridge.app import App
 from bridge.cli.base import log, open_app
-from bridge.scheduler import Service
+from bridge.cli.notifying import kept_told, supervisor
+from bridge.scheduler import Machine, Service
 
 
 def run(
@@ -30,7 +31,10 @@ async def serve(app: App, *, drain: bool) -> None:
     async with app.service(listen=not drain) as service:
         stop_on_signals(service)
         log.info("started", drain=drain, state_dir=str(app.settings.state_dir))
-        await service.run(drain=drain)
+        with kept_told(
+            supervisor(), service.stop, lambda: works(service.machine), lambda: how_it_is(service)
+        ):
+            await service.run(drain=drain)
         log.info("stopped")
 
 
@@ -40,3 +44,19 @@ def stop_on_signals(service: Service) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, service.stop.set)
+
+
+def works(machine: Machine) -> bool:
+    """Whether every stage does. One that waits, for the other side or for room on the disk, does."""
+    return all(stage.crew.trouble is None for stage in machine.stages)
+
+
+def how_it_is(service: Service) -> str:
+    """One line for a person: what the service does, and how each side is."""
+    machine = service.machine
+    if not works(machine):
+        return "a stage has failed; the log says why"
+    if service.stop.is_set():
+        return "finishing what is in flight"
+    doing = "waiting for room on the disk" if machine.desk.full else "working"
+    return f"{doing}; {', '.join(f'{gate.name} {gate.health.state}' for gate in machine.gates)}"

@@ -33,15 +33,15 @@ KEYS: Final = (LEAD_ID, QUARANTINE_ID, "update", ACTION, TRIGGER, "financials", 
 LEARNED: Final = "learned"
 """Instead of a path to the id: only what was learned on the way forward."""
 
-_REPROCESS: Final = "reprocess"
-_ACTIONS: Final = (_REPROCESS, "release", "reject")
+REPROCESS: Final = "reprocess"
+ACTIONS: Final = (REPROCESS, "release", "reject")
 _VALUE: Final = Place(None)
-_PLAIN: Final = Place(None, ("from", "value", "type", "default", "values", "otherwise"), ("text", "number"))
-_ID: Final = Place(None, ("from", "type", "values", "otherwise"), ("text", "number"), fixed=False)
+PLAIN: Final = Place(None, ("from", "value", "type", "default", "values", "otherwise"), ("text", "number"))
+ID: Final = Place(None, ("from", "type", "values", "otherwise"), ("text", "number"), fixed=False)
 """Without a text of the file's own: an id that is the same for all leads would be a wrong one."""
 
-_FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")
-_DELIVERY: Final = re.compile(r"[0-9]{1,20}")
+FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")
+DELIVERY: Final = re.compile(r"[0-9]{1,20}")
 _NUMBER: Final = re.compile(r"[-+.£$€\s]*[0-9].*", re.DOTALL)
 """What begins like a number is no path: a JMESPath never does."""
 
@@ -57,7 +57,7 @@ def feedback(spec: Spec) -> FeedbackFile:
         when=path_at(spec, "when", None),
         when_line=spec.line("when"),
         update=tuple(_update(spec)),
-        action=spec.choice(ACTION, _ACTIONS, ""),
+        action=spec.choice(ACTION, ACTIONS, ""),
         trigger=_trigger(spec),
         financials=tuple(_financials(spec)),
         dry_run=spec.flag("dry_run"),
@@ -83,7 +83,7 @@ def _id(spec: Spec, key: str) -> Rule | None:
     node = spec.table.entries.get(key)
     if node is None or (isinstance(node, Scalar) and (node.is_null or node.text == LEARNED)):
         return None
-    return build(spec.ledger, key, node, spec.line(key), _ID)
+    return build(spec.ledger, key, node, spec.line(key), ID)
 
 
 def _update(spec: Spec) -> Iterator[Rule]:
@@ -95,7 +95,7 @@ def _update(spec: Spec) -> Iterator[Rule]:
     seen: dict[str, str] = {}
     for name, node in update.table.entries.items():
         line = update.line(name)
-        if not _FIELD_NAME.fullmatch(name):
+        if not FIELD_NAME.fullmatch(name):
             spec.ledger.add(
                 line, f"{shown(name)} is no field; write LeadByte's own name, of letters, digits, _ and -"
             )
@@ -108,7 +108,7 @@ def _update(spec: Spec) -> Iterator[Rule]:
 def _trigger(spec: Spec) -> tuple[str, ...]:
     ids = spec.texts(TRIGGER)
     for one in ids:
-        if not _DELIVERY.fullmatch(one):
+        if not DELIVERY.fullmatch(one):
             spec.problem(TRIGGER, f"can't be {shown(one)}; write the digits of a delivery's id")
     return ids
 
@@ -130,7 +130,7 @@ def _money(spec: Spec, name: str) -> Iterator[Rule]:
     node, line = spec.table.entries[name], spec.line(name)
     if isinstance(node, Scalar) and _NUMBER.fullmatch(node.text):
         node = Table(line, {"value": node}, {"value": line})
-    rule = build(spec.ledger, f"{MONEY}{name}", node, line, _PLAIN)
+    rule = build(spec.ledger, f"{MONEY}{name}", node, line, PLAIN)
     if rule is None:
         return
     advice = "write plain digits and a point" if name in AMOUNTS else "write LeadByte's id of the buyer (BID)"
@@ -155,14 +155,14 @@ def _refused(name: str, text: str) -> str:
 def _combinations(spec: Spec, key: str) -> None:
     """What LeadByte's pages don't show together."""
     action = spec.text(ACTION)
-    if key == LEAD_ID and action in _ACTIONS[1:]:
+    if key == LEAD_ID and action in ACTIONS[1:]:
         spec.problem(ACTION, f"can't be {action} of a lead_id; write quarantine_id:, or action: reprocess")
     if key == LEAD_ID:
-        for name in [ACTION] * (action == _REPROCESS) + [TRIGGER] * (TRIGGER in spec):
+        for name in [ACTION] * (action == REPROCESS) + [TRIGGER] * (TRIGGER in spec):
             if "update" not in spec:
                 spec.problem(name, "works only with an update; add update: and a field below it")
         return
-    if action == _REPROCESS:
+    if action == REPROCESS:
         spec.problem(ACTION, "can't be reprocess of a quarantine_id; write release or reject, or lead_id:")
     for name in (TRIGGER, "financials"):
         if name in spec:

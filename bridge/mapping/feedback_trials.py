@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from bridge.model import Json
 
 NOTHING: Final = "nothing"
-_NESTED: Final = ("update", "financials")
+LEARNED: Final = "learned"
+IDS: Final = (LEAD_ID, QUARANTINE_ID)
+NESTED: Final = ("update", "financials")
 
 
 def feedback_trials(spec: Spec, file: FeedbackFile) -> FeedbackFile:
@@ -31,7 +33,7 @@ def feedback_trials(spec: Spec, file: FeedbackFile) -> FeedbackFile:
     def parts(test: Spec) -> Parts:
         return _given(test, file.columns), _expect(test, known), _learned(test)
 
-    return replace(file, tests=trials(spec.ledger, node, spec.line("tests"), parts, ("learned",)))
+    return replace(file, tests=trials(spec.ledger, node, spec.line("tests"), parts, (LEARNED,)))
 
 
 def _names(file: FeedbackFile) -> Collection[str]:
@@ -52,10 +54,10 @@ def _given(test: Spec, columns: Collection[str]) -> Mapping[str, Json]:
 
 
 def _learned(test: Spec) -> Learned:
-    learned = test.inner("learned", f"under learned {test.where}")
+    learned = test.inner(LEARNED, f"under learned {test.where}")
     if learned is None:
         return Learned()
-    learned.only((LEAD_ID, QUARANTINE_ID))
+    learned.only(IDS)
     return Learned(learned.raw(LEAD_ID) or None, learned.raw(QUARANTINE_ID) or None)
 
 
@@ -78,7 +80,7 @@ def _flat(expect: Spec) -> Iterator[tuple[str, tuple[str, int]]]:
     for name, node in expect.table.entries.items():
         if name == TRIGGER and isinstance(node, Items):
             yield name, (",".join(expect.texts(name)), expect.line(name))
-        elif name not in _NESTED:
+        elif name not in NESTED:
             yield name, (expect.raw(name) or "", expect.line(name))
         elif inner := expect.inner(name, f"under {name} {expect.where}"):
             for each in inner.table.entries:

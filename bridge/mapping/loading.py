@@ -28,12 +28,15 @@ AnyMapping: TypeAlias = MappingFile | FeedbackFile
 PROSPECT_IDS: Final = ("ProspectID", "ProspectId")
 """Both spellings stand on LeadSquared's pages."""
 
-_COMMON: Final = ("version", "direction", "when", "tests")
-_KEYS: Final = (*_COMMON, "leadsquared", "fields")
+COMMON: Final = ("version", "direction", "when", "tests")
+KEYS: Final = (*COMMON, "leadsquared", "fields")
 _FEEDBACK_ONLY: Final = "is for feedback files; add direction: feedback, or remove it"
 _FORWARD_ONLY: Final = "is for forward files; a feedback file has update: instead, remove it"
-_LEADSQUARED_KEYS: Final = ("mode", "search_by", "missing_leads", "trigger_automation")
-_SCHEMA_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+LEADSQUARED_KEYS: Final = ("mode", "search_by", "missing_leads", "trigger_automation")
+DIRECTIONS: Final = ("forward", "feedback")
+MODES: Final = ("bulk", "async")
+MISSING_LEADS: Final = ("unprocessed", "failed")
+SCHEMA_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def load(files: Mapping[str, str]) -> Sequence[AnyMapping]:
@@ -83,10 +86,10 @@ def _mapping(ledger: Ledger, text: str) -> AnyMapping | None:
     spec = Spec.of(ledger, root, "at the top", root.line) if root else None
     if spec is None:
         return None
-    direction = spec.choice("direction", ("forward", "feedback"), "")
+    direction = spec.choice("direction", DIRECTIONS, "")
     _version(spec)
     if direction == "feedback":
-        _only(spec, (*_COMMON, *FEEDBACK_KEYS), _KEYS, _FORWARD_ONLY)
+        _only(spec, (*COMMON, *FEEDBACK_KEYS), KEYS, _FORWARD_ONLY)
         return feedback(spec)
     return _forward(spec) if direction or "direction" not in spec else None
 
@@ -100,7 +103,7 @@ def _only(spec: Spec, known: Collection[str], others: Collection[str], what: str
 
 
 def _forward(spec: Spec) -> MappingFile | None:
-    _only(spec, _KEYS, FEEDBACK_KEYS, _FEEDBACK_ONLY)
+    _only(spec, KEYS, FEEDBACK_KEYS, _FEEDBACK_ONLY)
     ledger, fields = spec.ledger, spec.inner("fields", "in fields")
     if fields is None or not fields.table.entries:
         spec.problem("fields", "holds no field; write lines like FirstName: lead.firstname below it")
@@ -133,10 +136,10 @@ def _version(spec: Spec) -> None:
 
 def _target(spec: Spec) -> tuple[str, tuple[str, ...], str]:
     """Mode, search keys and lane option. In async mode the settings for bulk mean nothing and are only checked."""
-    spec.only(_LEADSQUARED_KEYS)
-    mode = spec.choice("mode", ("bulk", "async"), "bulk")
+    spec.only(LEADSQUARED_KEYS)
+    mode = spec.choice("mode", MODES, "bulk")
     search_by = spec.texts("search_by")
-    missing = spec.choice("missing_leads", ("unprocessed", "failed"), "unprocessed")
+    missing = spec.choice("missing_leads", MISSING_LEADS, "unprocessed")
     automations = spec.flag("trigger_automation")
     if mode == "async":
         return mode, (), "automations" if automations else "silent"
@@ -163,7 +166,7 @@ def _rules(spec: Spec) -> Iterator[Rule]:
     seen: dict[str, str] = {}
     for name, node in spec.table.entries.items():
         line = spec.line(name)
-        if not _SCHEMA_NAME.fullmatch(name):
+        if not SCHEMA_NAME.fullmatch(name):
             spec.ledger.add(
                 line, f"{shown(name)} is no schema name; write LeadSquared's own, of letters, digits and _"
             )

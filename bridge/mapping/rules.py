@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     _Parts: TypeAlias = tuple[Find, Make, list[tuple[str, int]], frozenset[str]]
 
 KEYS: Final = ("from", "value", "type", "default", "values", "otherwise", "max_length", "empty", *OWNERS)
-_ONLY_WITH_FROM: Final = ("from", "default", "values", "otherwise", "join")
+ONLY_WITH_FROM: Final = ("from", "default", "values", "otherwise", "join")
+OTHERWISE: Final = ("keep", "omit", "error")
+EMPTY: Final = ("skip", "send")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def path_at(spec: Spec, key: str, names: Collection[str] | None) -> Path | None:
 
 def _combinations(spec: Spec) -> None:
     if "value" in spec:
-        for key in _ONLY_WITH_FROM:
+        for key in ONLY_WITH_FROM:
             if key in spec:
                 spec.problem(key, "means nothing beside value; remove one of the two")
     elif "from" not in spec:
@@ -105,7 +107,7 @@ def _combinations(spec: Spec) -> None:
 
 
 def _shape(spec: Spec) -> Shape:
-    blank = "" if spec.choice("empty", ("skip", "send"), "skip") == "send" else None
+    blank = "" if spec.choice("empty", EMPTY, "skip") == "send" else None
     return Shape(None, blank, spec.count("max_length"))
 
 
@@ -124,7 +126,7 @@ def _constant(spec: Spec, sort: str, convert: Convert, shape: Shape) -> _Parts:
 
 def _found(spec: Spec, path: Path, sort: str, convert: Convert, shape: Shape) -> _Parts:
     targets = _targets(spec)
-    otherwise = spec.choice("otherwise", ("keep", "omit", "error"), "keep")
+    otherwise = spec.choice("otherwise", OTHERWISE, "keep")
     constants = [(shape.cut(output), line) for output, line in targets.values() if output]
     if "default" in spec:
         shape = replace(shape, default=_default(spec, clean if targets else convert, shape))

@@ -9,7 +9,10 @@ from bridge.mapping.document import Items, Ledger, Node, Scalar, Table, nearest,
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-_FLAGS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+MAX_DIGITS: Final = 6
+"""Of a count."""
+
+FLAGS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 class Spec:
@@ -76,16 +79,16 @@ class Spec:
 
     def flag(self, key: str) -> bool:
         word = self.text(key)
-        if word is not None and word.lower() not in _FLAGS:
+        if word is not None and word.lower() not in FLAGS:
             self.problem(key, f"can't be {shown(word)}; write true or false")
-        return _FLAGS.get((word or "false").lower(), False)
+        return FLAGS.get((word or "false").lower(), False)
 
     def count(self, key: str) -> int | None:
         """A whole number from 1 to 999999."""
         word = self.text(key)
         if word is None:
             return None
-        if word.isascii() and word.isdigit() and len(word) <= 6 and int(word):
+        if word.isascii() and word.isdigit() and len(word) <= MAX_DIGITS and int(word):
             return int(word)
         self.problem(key, f"can't be {shown(word)}; write a whole number of at least 1")
         return None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Parts: TypeAlias = tuple[Mapping[str, Json], Expected | None, Learned]
 
 SKIPPED: Final = "skipped"
+KEYS: Final = ("name", "given", "expect", "error")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +57,7 @@ def _trial(
     spec = Spec.of(ledger, node, f"in test {number}", node.line)
     if spec is None:
         return None
-    spec.only(("name", "given", "expect", "error", *more))
+    spec.only((*KEYS, *more))
     name = spec.text("name") or str(number)
     if ("expect" in spec) == ("error" in spec):
         ledger.add(node.line, f"test {number} needs either expect: or error:; write one of them")

@@ -46,7 +46,7 @@ QUICK = {
     "BRIDGE_LOG__LEVEL": "debug",
 }
 PATIENCE = 60.0
-LINES = ("{", "error: ", "warning: ", "written to ", "account: ", "another process of the bridge")
+LINES = ("{", "error: ", "warning: ", "written to ", "draft: ", "account: ", "another process of the bridge")
 """How a line on stderr may begin: a log event as JSON, or one of the words for people."""
 
 

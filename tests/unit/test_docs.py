@@ -30,12 +30,16 @@ PAGES = [
     "bridge/README.md",
     "deploy/README.md",
     "deploy/backup.md",
+    "deploy/container.md",
+    "deploy/kubernetes.md",
     "deploy/privacy.md",
+    "deploy/systemd.md",
+    "deploy/upgrade.md",
     "deploy/verdicts.md",
 ]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 EVERYWHERE = {"--help"}
-GROUPS = {"leadbyte", "leadsquared"}
+GROUPS = {"leadbyte", "leadsquared", "mapping"}
 
 
 def rows(heading: str) -> list[list[str]]:

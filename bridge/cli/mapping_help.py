@@ -1,0 +1,158 @@
+"""`bridge mapping …`: help with writing mapping files."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge.app import App
+from bridge.cli.base import open_app, put, put_json, say
+from bridge.cli.previewing import reply_text, reply_view
+from bridge.cli.previewing_table import put_aligned
+from bridge.drafting import STANDARD, Draft, drafted
+from bridge.errors import BridgeError, SettingsError, UsageError
+from bridge.leadsquared import FieldInfo
+from bridge.mapping.schema import mapping_schema
+
+mapping = typer.Typer(
+    name="mapping",
+    help="Help with mapping files: begin one, look fields up, complete and check them in an editor.",
+)
+
+SHOWN_OPTIONS = 5
+STDIN = "-"
+
+
+class NoField(BridgeError):
+    """LeadSquared has no field of such a name."""
+
+
+@mapping.command("new")
+def new(
+    reply: Annotated[
+        str,
+        typer.Option(
+            "--reply", metavar="FILE|-", help="LeadByte's reply to a queue poll, as JSON; - is stdin."
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Write to this file instead of standard output.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Do not ask LeadSquared; propose its standard fields."),
+    ] = False,
+) -> None:
+    """Begin a mapping file: pairs of a LeadByte reply's values and LeadSquared's fields, by name and type.
+
+    Sure pairs are lines, unsure ones comments. Nothing of a person is in it: its test has made-up values.
+
+    Example: bridge mapping new --reply reply.json --output mappings/new.yaml
+    """
+    app = open_app()
+    text = _read(reply)
+    view = reply_view(text, reply, app.settings.leadbyte.statuses)
+    if output and output.exists() and not (force and output.is_file()):
+        raise UsageError(f"{output}: is there already; give another path, or add --force to overwrite a file")
+    draft = drafted(view, STANDARD if offline else _of_account(app))
+    _write(draft, output)
+    where = f"written to {output}" if output else "draft"
+    say(f"{where}: {draft.sure} pairs sure, {draft.unsure} unsure, {draft.unmatched} values unmatched")
+
+
+def _of_account(app: App) -> Sequence[FieldInfo]:
+    try:
+        return asyncio.run(_fields(app))
+    except SettingsError as error:
+        raise UsageError(
+            *error.problems, "or add --offline: LeadSquared's standard fields are proposed then"
+        ) from None
+
+
+def _read(reply: str) -> str:
+    if reply != STDIN:
+        return reply_text(Path(reply), "LeadByte's reply")
+    if sys.stdin is None:
+        raise UsageError("-: standard input is closed; give a file")
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except ValueError:
+        raise UsageError("-: not UTF-8 text; give LeadByte's reply as JSON") from None
+
+
+def _write(draft: Draft, output: Path | None) -> None:
+    if output is None:
+        put(*draft.text.splitlines())
+        return
+    try:
+        output.write_text(draft.text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{output}: {error.strerror}; give a path that can be written") from None
+
+
+@mapping.command("fields")
+def fields(
+    pattern: Annotated[
+        str,
+        typer.Argument(
+            help="Only fields whose name or label holds this, in any case; * and ? stand for letters."
+        ),
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON, with all options.")] = False,
+) -> None:
+    """The lead fields of the LeadSquared account: schema name, label, type, length, options.
+
+    Example: bridge mapping fields 'mx_*'
+    """
+    found = [field for field in asyncio.run(_fields(open_app())) if _matches(field, pattern)]
+    if as_json:
+        put_json({"fields": [{**asdict(field), "options": list(field.options)} for field in found]})
+    elif found:
+        put_aligned(TITLES, map(_row, found))
+    if not found:
+        raise NoField("LeadSquared has no such field; `bridge mapping fields` lists all")
+
+
+async def _fields(app: App) -> Sequence[FieldInfo]:
+    async with app.sink(async_needed=False) as sink:
+        found: Sequence[FieldInfo] = await sink.metadata()
+        return found
+
+
+def _matches(field: FieldInfo, pattern: str) -> bool:
+    wanted = pattern.strip().casefold()
+    whole = wanted if any(sign in wanted for sign in "*?") else f"*{wanted.replace('[', '[[]')}*"
+    return any(fnmatchcase(name.casefold(), whole) for name in (field.schema_name, field.display_name))
+
+
+TITLES = ("schema name", "label", "type", "length", "mandatory", "locked", "options")
+
+
+def _row(field: FieldInfo) -> Sequence[str]:
+    options = [*field.options[:SHOWN_OPTIONS], *(["…"] if len(field.options) > SHOWN_OPTIONS else [])]
+    return (
+        field.schema_name,
+        field.display_name,
+        field.data_type,
+        str(field.max_length or "-"),
+        "yes" if field.mandatory else "-",
+        "yes" if field.locked else "-",
+        ", ".join(options) or "-",
+    )
+
+
+@mapping.command("schema")
+def schema() -> None:
+    """The JSON Schema of mapping files, for editors.
+
+    Example: bridge mapping schema > mappings/mapping.schema.json
+    """
+    put_json(mapping_schema())
