@@ -1,36 +1,41 @@
-"""The HTTP side of a running service: intake, health, LeadSquared's webhook."""
+"""The HTTP side of a running service: intake, health, metrics, LeadSquared's webhook."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Final
 
 import structlog
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
-from bridge.leadsquared import read_webhook
+from bridge.app.measuring import Counting, Measuring, readiness
 from bridge.model import Json, Track
 from bridge.pipeline.desk import Desk
 from bridge.scheduler import Machine
-from bridge.server import LocalServer, Readiness, create_app
+from bridge.server import Counted, LocalServer, Readiness, create_app
 from bridge.settings import Server
 
 log = structlog.get_logger()
 
+PACKAGE: Final = "leadbyte-leadsquared-bridge"
 CALLER_SECONDS: Final = 10.0
 """How long a caller waits for a locked database; nobody waits for room on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """What callers of the HTTP side get. `track` stores queueIds by a store of its own and returns how many are new."""
+    """What callers of the HTTP side get. `track` stores queueIds by a store of its own and returns how many are new.
+    `measure` is asked at each scrape.
+    """
 
     machine: Machine
     track: Callable[[Sequence[Track]], int]
     desk: Desk
+    measure: Measuring
 
     async def intake(self, tracks: Iterable[Track]) -> int:
         """How many of these queueIds are new."""
@@ -43,16 +48,12 @@ class Callers:
 
     def ready(self) -> Readiness:
         """How every side is, and whether every stage works and what it does can be stored."""
-        machine = self.machine
-        sides = {gate.name: str(gate.health.state) for gate in machine.gates}
-        working = not machine.desk.full and all(stage.crew.trouble is None for stage in machine.stages)
-        return Readiness(sides, working=working)
+        return readiness(self.machine)
 
-    async def changed(self, body: Json | None) -> None:
-        """LeadSquared tells of a changed lead."""
-        stage = self.machine.changes
-        if stage is not None and (columns := stage.columns):
-            await stage.notice(None if body is None else read_webhook(body, columns))
+    async def changed(self, _body: Json | None) -> None:
+        """LeadSquared tells of a changed lead. What it tells is not believed: nothing but its address says who tells it."""
+        if self.machine.changes is not None:
+            self.machine.changes.notice()
 
     def application(self, wanted: Server) -> Starlette:
         """The webhook's token is that of the intake unless it has one of its own."""
@@ -64,18 +65,23 @@ class Callers:
             token=token,
             changed=self.changed,
             webhook_token=webhook or token,
+            measure=self.measure,
         )
 
 
 @asynccontextmanager
 async def listening(
-    wanted: Server, machine: Machine, track: Callable[[Sequence[Track]], int]
+    wanted: Server, machine: Machine, track: Callable[[Sequence[Track]], int], count: Callable[[], Counted]
 ) -> AsyncIterator[None]:
-    """The HTTP side is up, unless no address is set for it. Raises Busy or SettingsError where it cannot listen."""
+    """The HTTP side is up, unless no address is set for it. Raises Busy or SettingsError where it cannot listen.
+
+    `count` says what the store holds. It and `track` are called on threads, and open a store of their own.
+    """
     if not wanted.listen:
         yield
         return
-    callers = Callers(machine, track, Desk(CALLER_SECONDS, room=0.0))
+    measure = Measuring(machine, Counting(count, machine.steady), version(PACKAGE))
+    callers = Callers(machine, track, Desk(CALLER_SECONDS, room=0.0), measure)
     server = LocalServer(callers.application(wanted), wanted.listen)
     await server.start()
     log.info("listening", url=server.url, intake=_set(wanted.token) is not None)

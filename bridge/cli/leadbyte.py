@@ -15,7 +15,7 @@ from bridge.cli.leadbyte_asking import agreed_to, gathered
 from bridge.cli.leadbyte_requests import show_requests
 from bridge.cli.leadbyte_sending import send
 from bridge.intake import track_of
-from bridge.intake.forms import LEAD, QUARANTINE, Form, Given
+from bridge.intake.forms import LEAD, QUARANTINE, Form, Given, spelling
 from bridge.intake.operations import FINANCIALS, PROCESS, UPDATE
 from bridge.model import Json, QueueReply
 from bridge.operation import carried
@@ -85,7 +85,12 @@ def update(
     ] = None,
     fields: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="A LeadByte field and its new value; repeatable."),
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="A LeadByte field and its new value; repeatable. Seen in the shell's history and the list of processes: "
+            "give people's data with --from - instead.",
+        ),
     ] = None,
     trigger: Annotated[
         list[str] | None,
@@ -116,14 +121,16 @@ def update(
 def _fields(settings: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """Fields and their values, and what is wrong with any, without what it said."""
     values: dict[str, str] = {}
+    seen: set[str] = set()
     problems = []
     for position, setting in enumerate(settings, 1):
         name, equals, value = setting.partition("=")
         if not equals or not name.strip():
             problems.append(f"--set {position}: is not FIELD=VALUE; write it so")
-        elif name.strip() in values:
+        elif spelling(name) in seen:
             problems.append(f"--set {position}: the same field is set twice; set it once")
         else:
+            seen.add(spelling(name))
             values[name.strip()] = value
     return values, problems
 

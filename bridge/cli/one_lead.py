@@ -11,7 +11,7 @@ import typer
 
 from bridge.cli.base import at, open_app, put, put_json
 from bridge.errors import UsageError
-from bridge.model import BY_HAND, LEADBYTE, LEADSQUARED, Json, Lane, Stage
+from bridge.model import BY_HAND, LEADBYTE, LEADSQUARED, Json, Lane, Stage, State
 from bridge.reports import one_line, operation_words
 
 PRUNED = "pruned, see BRIDGE_RETENTION__REPLIES_DAYS; `bridge resync --refetch` gets it anew"
@@ -55,9 +55,13 @@ def resolve(
     ],
     word: Annotated[Word, typer.Option("--as", help="Whether the other side carried it out.")],
 ) -> None:
-    """Settle a delivery in doubt by a person's word. Look at the other side first; nothing is sent."""
+    """Settle a delivery in doubt by a person's word. Look at the other side first; nothing is sent.
+
+    Where several deliveries of a lead are in doubt, each is settled by its own number.
+    """
     app = open_app()
     with app.store() as store:
+        _check_one(queue_id, store.lead(queue_id))
         settled = store.resolve(queue_id, done=word is Word.DONE, now=app.clock())
     if not settled:
         raise UsageError(
@@ -65,6 +69,28 @@ def resolve(
             "see `bridge show`"
         )
     put(f"{settled} settled as {word}")
+
+
+def _check_one(name: str, lead: Mapping[str, Json] | None) -> None:
+    """Raises UsageError where this names a lead of which several deliveries are in doubt: one word is no word on each."""
+    doubted = [one for one in lead["deliveries"] if one["state"] == State.IN_DOUBT] if lead else []
+    if lead is None or lead["queue_id"] != name or len(doubted) < 2:
+        return
+    first = (
+        f"{one_line(name)}: {len(doubted)} deliveries of it are in doubt, and nothing was settled; look at each on the "
+        "other side, then name one by its number"
+    )
+    raise UsageError(first, *map(_doubt, doubted))
+
+
+def _doubt(delivery: Mapping[str, Json]) -> str:
+    """A delivery in doubt, by what tells it from others; a person's data is left out."""
+    lane = Lane.parse(delivery["lane"])
+    if lane.target == LEADBYTE:
+        what = f"to LeadByte: {operation_words(lane.search_by, delivery['fields'])}"
+    else:
+        what = f"to LeadSquared: {', '.join(delivery['fields'])}"
+    return f"delivery {delivery['id']}: {delivery['mapping']}, {what}; `bridge resolve {delivery['id']} --as done|not-done`"
 
 
 def _lines(lead: Mapping[str, Json]) -> Iterator[str]:

@@ -33,7 +33,8 @@ HIDDEN = "…"
 def lead_view(written: str, name: str) -> dict[str, Json]:
     """The columns of the one LeadSquared lead that a file holds.
 
-    A flat object, the body of a webhook (`After`), or what LeadSquared's lead calls give: a list of one, a LeadPropertyList.
+    A flat object, the body of a webhook (`After`), what LeadSquared's lead calls give (a list of one, a LeadPropertyList), or
+    what `bridge leadsquared lead --json` prints.
     Raises UsageError.
     """
     try:
@@ -46,6 +47,8 @@ def lead_view(written: str, name: str) -> dict[str, Json]:
 
 
 def _lead(value: Json) -> Mapping[str, Json]:
+    if isinstance(value, dict) and isinstance(value.get("leads"), list):
+        value = value["leads"]
     if isinstance(value, list):
         (value,) = value if len(value) == 1 else [None]
     for envelope in ("After", "LeadPropertyList"):

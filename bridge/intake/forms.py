@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -54,7 +54,7 @@ class Form:
             return (
                 f"no column {' or '.join(map(spelt, self.ids))} in the first line; name the column of ids so"
             )
-        if len(set(filter(None, short))) < len(list(filter(None, short))):
+        if twice(filter(None, short)):
             return TWICE
         strange = [place for place, name in enumerate(short, 1) if name and not self._column(name)]
         return _strange(strange, fields=self.fields) if strange else None
@@ -88,6 +88,17 @@ def _strange(places: Sequence[int], *, fields: bool) -> str:
             "take the option of the command, or JSON lines with the fields in `update`"
         )
     return f"column {which}: means nothing to this command; leave it out"
+
+
+def spelling(name: str) -> str:
+    """The one spelling of a LeadByte field's name, to compare by: two that differ in case alone are the same field."""
+    return name.strip().casefold()
+
+
+def twice(names: Iterable[str]) -> bool:
+    """Whether any field stands there twice."""
+    found = list(map(spelling, names))
+    return len(set(found)) < len(found)
 
 
 def spelt(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 from bridge.errors import LeadUnmappable, UsageError
 from bridge.intake import BadLine
-from bridge.intake.forms import BESIDES, LEAD, QUARANTINE, TRIGGERS, Form, Given, Make, spelt
+from bridge.intake.forms import BESIDES, LEAD, QUARANTINE, TRIGGERS, Form, Given, Make, spelt, twice
 from bridge.intake.lines import Readable
 from bridge.intake.records import read_records
 from bridge.intake.tracks import Bad
@@ -67,17 +67,25 @@ def made(name: str, line: int, form: Form, values: Mapping[str, Json], given: Gi
 
 
 def once_each(found: Iterable[Asked | BadLine]) -> Iterator[Asked | BadLine]:
-    """The same, but the second operation on a lead is a bad line."""
-    seen: dict[str, Asked] = {}
+    """The same, but the second operation on a lead is a bad line. Ids that are one number name one lead."""
+    seen: dict[tuple[str, str], Asked] = {}
     for one in found:
         if isinstance(one, BadLine):
             yield one
             continue
-        first = seen.setdefault(carried(one.operation).identity, one)
+        first = seen.setdefault(_whose(one.operation), one)
         if first is one:
             yield one
         else:
             yield BadLine(one.name, one.line, f"{_place(first)} has this lead already; name each lead once")
+
+
+def _whose(operation: Operation) -> tuple[str, str]:
+    """The lead that is meant, however its id is written."""
+    made = carried(operation)
+    (key,) = made.keys
+    number = made.fields[key]
+    return key, number.lstrip("0") if number.isdecimal() else number.casefold()
 
 
 def _place(asked: Asked) -> str:
@@ -88,6 +96,10 @@ def _update(values: Mapping[str, Json], given: Given) -> Operation:
     told, rest = UPDATE.split(values)
     kind, number = _lead(told, (LEAD, QUARANTINE))
     fields = {**given.update, **_fields(told, rest)}
+    if twice(fields):
+        raise UsageError(
+            "a field is named in two spellings that differ in case alone; write its name one way"
+        )
     action, trigger = ACTIONS[_action(told, given)], _trigger(told, given)
     if kind == LEAD:
         if action not in {"", "reprocess"}:

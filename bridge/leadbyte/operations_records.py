@@ -18,6 +18,9 @@ MOST_LINES: Final = 20
 _RESULT: Final = re.compile(
     r"(?:quarantine id '?([a-z0-9_-]+)'? )?(queued for (?:processing|rejection))\.?", re.IGNORECASE
 )
+_QUEUED: Final = re.compile(
+    r"(?<!not )(?<!not be )(?<!not been )(?<!n't )(?<!n't be )\bqueued(?: for\b|\W*$)", re.IGNORECASE
+)
 _WORD: Final = re.compile(r"[A-Za-z0-9_-]+")
 _TRUTH: Final[Mapping[str, bool]] = {"true": True, "1": True, "false": False, "0": False}
 
@@ -54,6 +57,11 @@ class Told:
     warnings: tuple[str, ...]
     errors: tuple[str, ...]
     release: tuple[str, ...]
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether a release result says, in whatever words, that the lead was queued."""
+        return any(_QUEUED.search(line) for line in self.release)
 
     def result(self, kind: Kind, reason: str = "") -> Result:
         """This as a Result; LeadByte's words follow `reason`, which is ours."""
@@ -98,6 +106,40 @@ def success(record: Record) -> bool | None:
     """What a record says of itself; None for a word that is neither."""
     value = record.get("success")
     return value if isinstance(value, bool) else _TRUTH.get((text_of(value) or "").lower())
+
+
+def claims(body: Json) -> bool:
+    """Whether anything in an answer says that a lead was, or may have been, done, whatever the answer says as a whole.
+
+    That is a true `success`, a text or a member that says queued, and a record of a lead that does not say it failed.
+    """
+    records = [one for (_, lead), found in by_key(_leads(body)).items() if lead for one in found]
+    return any(success(one) is not False for one in records) or any(_claims(one) for one in _values(body))
+
+
+def speaks_of_leads(body: Json) -> bool:
+    """Whether there is a record in an answer, of whatever lead."""
+    return any(objects(_leads(body)))
+
+
+def _leads(body: Json) -> Json:
+    return body if isinstance(body, list) else folded(body).get("leads")
+
+
+def _claims(value: Json) -> bool:
+    if isinstance(value, dict):
+        told = folded(value)
+        return success(told) is True or bool(told.get("queued"))
+    return isinstance(value, str) and _QUEUED.search(value) is not None
+
+
+def _values(body: Json) -> Iterator[Json]:
+    """All values in an answer, itself the first."""
+    left = [body]
+    while left:
+        value = left.pop()
+        yield value
+        left += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def by_key(value: Json) -> Mapping[Key, Sequence[Record]]:

@@ -1,13 +1,17 @@
 """What LeadByte's answer to an operation says of each lead in it. Pure.
 
 Pages: "Update Leads via REST API", "Update and processing quarantine leads via REST API"; both publish only what goes
-well. So a lead is done only by the words of the pages: `success` true of its own record under the status Success, for a
-release or rejection also that it was queued for it, and no error beside it. Anything else that is not plainly a refusal
-is unclear: UNLISTED, with LeadByte's words.
+well. Before a call is judged as a whole, its answer is searched for anything that says that a lead was done. Such an
+answer is about single leads, whatever its HTTP status and its other words: no call is made again after it.
+
+A lead is done only by the words of the pages: `success` true of its own record under the status Success, for a release
+or rejection also that it was queued for it, and no error beside it. Anything else that is not plainly a refusal is
+unclear: UNLISTED, with LeadByte's words.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +25,11 @@ from bridge.leadbyte.operations_records import (
     Told,
     by_id,
     by_key,
+    claims,
     gathered,
     mismatch,
     objects,
+    speaks_of_leads,
     success,
 )
 from bridge.leadbyte.operations_verdict import is_success, judge, opened, refused_alone
@@ -36,6 +42,11 @@ __all__ = ["Answer", "Result", "read_financials", "read_process", "read_updates"
 _RELEASES: Final = ("quarantinereleaseresults", "quaratinereleaseresults")
 """The second spelling is LeadByte's."""
 _QUEUED: Final[Mapping[str, str]] = {"process": "queued for processing", "reject": "queued for rejection"}
+_NOT_SET: Final = re.compile(
+    r"unknown|unrecogni|not recogni|no such|does not exist|ignored|invalid", re.IGNORECASE
+)
+"""What a warning says of a field that was not set although the lead was updated."""
+
 _UNNAMED: Final = f"{WHO}'s answer does not name this lead"
 
 
@@ -58,9 +69,10 @@ def read_updates(reply: Reply, now: float, batch: Sequence[Update]) -> Answer:
     sound, names, sent = is_success(reply, body), folded(body), Counter(entry.key for entry in batch)
     found = by_key(names.get("leads"))
     told = _each(names, found, sent, batch)
-    if not sound:
-        judged = judge(reply, body, now, [need for entry in batch for need in entry.needs])
-        if all(one.said is None and not any(one.queued) for one in told):
+    if not sound and not claims(body):
+        named = speaks_of_leads(body) or any(one.release for one in told)
+        judged = judge(reply, body, now, [need for entry in batch for need in entry.needs], named=named)
+        if all(one.said is None for one in told):
             return Answer([told[0].refused(refused_alone(judged, body, len(batch)))])
     results = [
         _updated(entry, one, sound=sound) if entry.key in found else one.result(Kind.UNLISTED, _UNNAMED)
@@ -88,7 +100,7 @@ def _release(entry: Update, released: Mapping[str, Sequence[str]]) -> Sequence[s
 def _updated(entry: Update, told: Told, *, sound: bool) -> Result:
     """What became of an entry that is named."""
     action = entry.action if isinstance(entry, QuarantineUpdate) else ""
-    if told.said is False and not any(told.queued):
+    if told.said is False and not told.is_queued:
         return told.result(Kind.REJECTED)
     if not told.said:
         return told.result(Kind.UNLISTED, f"{WHO}'s answer does not say clearly what became of this lead")
@@ -99,6 +111,8 @@ def _updated(entry: Update, told: Told, *, sound: bool) -> Result:
         return told.result(kind, f"{WHO} says success, but with errors")
     if action and told.queued != {_QUEUED[action]}:
         return told.result(Kind.UNLISTED, _not_queued(action))
+    if entry.repeatable and any(map(_NOT_SET.search, told.warnings)):
+        return told.result(Kind.REJECTED, f"{WHO} did not set every field")
     return told.result(Kind.SYNCED)
 
 
@@ -114,9 +128,10 @@ def read_process(reply: Reply, now: float, entry: QuarantineProcess) -> Result:
     if is_success(reply, body):
         clear = told.queued == {_QUEUED[entry.action]} and not told.errors
         return told.result(Kind.SYNCED) if clear else told.result(Kind.UNLISTED, _not_queued(entry.action))
-    judged = judge(reply, body, now, entry.needs)
-    if any(told.queued):
-        return told.result(Kind.UNLISTED, f"{WHO} queued this lead in an answer that is no success")
+    if claims(body):
+        return told.result(Kind.UNLISTED, f"{WHO} says that a lead was done in an answer that is no success")
+    named = speaks_of_leads(body) or bool(release)
+    judged = judge(reply, body, now, entry.needs, named=named)
     return told.refused(refused_alone(judged, body, 1))
 
 
@@ -133,7 +148,8 @@ def read_financials(reply: Reply, now: float, entry: Financials) -> Result:
     body = opened(reply)
     names = folded(body)
     if not is_success(reply, body):
-        return gathered([names]).refused(refused_alone(judge(reply, body, now, entry.needs), body, 1))
+        judged = judge(reply, body, now, entry.needs, named=speaks_of_leads(body))
+        return gathered([names]).refused(refused_alone(judged, body, 1))
     failed = [one for name in ("leads", "details") for one in _failed(names.get(name))]
     told = gathered([names, *failed])
     if told.errors or failed:

@@ -1,4 +1,4 @@
-"""What LeadSquared says of leads that changed: pages of RecentlyModified, and webhooks. Pure."""
+"""What LeadSquared says of leads that changed: pages of RecentlyModified. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from bridge.exchange import folded, lenient, text_of
+from bridge.exchange import folded, text_of
 from bridge.leadsquared.facts import number
 from bridge.leadsquared.leads import listed, named, text
 from bridge.leadsquared.requests import PAGE_SIZE
@@ -78,21 +78,3 @@ def answered_at(headers: Mapping[str, str]) -> float | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-
-
-def read_webhook(body: Json, columns: Sequence[str]) -> Change | None:
-    """The lead that a webhook of a lead update shows: `{"Before", "After"}`, or the lead alone.
-
-    `After` may be JSON in text. A `modified_at` of 0.0: it does not tell when the lead was modified. None where there is
-    no lead in it, or where it lacks any of the columns: ask RecentlyModified then.
-    """
-    names = named(_after(body))
-    if any(column.lower() not in names for column in columns):
-        return None
-    return _change(names, columns, 0.0)
-
-
-def _after(body: Json) -> Json:
-    names = folded(body)
-    after = names.get("after") if "after" in names or "before" in names else body
-    return lenient(after) if isinstance(after, str) else after

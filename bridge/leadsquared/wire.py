@@ -14,7 +14,7 @@ from typing import Final
 
 from bridge.errors import ServerFault
 from bridge.exchange import folded, lenient, one_line, text_of
-from bridge.leadsquared.changes import answered_at, read_changes, read_webhook
+from bridge.leadsquared.changes import answered_at, read_changes
 from bridge.leadsquared.facts import FieldInfo, Metrics, read_lead, read_leads, read_metadata, read_metrics
 from bridge.leadsquared.requests import (
     PAGE_SIZE,
@@ -59,7 +59,6 @@ __all__ = [
     "read_metadata",
     "read_metrics",
     "read_status",
-    "read_webhook",
     "says_no_lead",
     "status_request",
     "verdict",

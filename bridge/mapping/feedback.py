@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from bridge.errors import LeadUnmappable
@@ -88,7 +88,8 @@ class FeedbackFile:
         if not target:
             return ()
         wishes = (self._operation(target, seen), self._booking(target, seen))
-        return [wish for wish in wishes if wish is not None]
+        found = self.id_rule.reads if self.id_rule and self._found(seen) else frozenset()
+        return [replace(wish, found=found) for wish in wishes if wish is not None]
 
     def explain(self, view: Mapping[str, Json]) -> Sequence[FieldTrace]:
         """How each field comes about for this lead, whatever `when` says. Holds the lead's own values. Never raises."""
@@ -100,7 +101,7 @@ class FeedbackFile:
         return {name: "" if (found := view.get(name)) is None else found for name in self.columns}
 
     def _target(self, view: Mapping[str, Json], learned: Learned) -> str:
-        found = outputs([self.id_rule], view).get(self.key) if self.id_rule else None
+        found = self._found(view)
         known = learned.lead_id if self.key == LEAD_ID else learned.quarantine_id
         target = found or known or ""
         if not target and self.when:
@@ -108,6 +109,10 @@ class FeedbackFile:
             what = self.key.replace("_", " ")
             raise LeadUnmappable(f"no LeadByte {what}: {empty}none was learned on the way forward")
         return target
+
+    def _found(self, view: Mapping[str, Json]) -> str:
+        """The id that the lead's own column holds."""
+        return outputs([self.id_rule], view).get(self.key, "") if self.id_rule else ""
 
     def _operation(self, target: str, view: Mapping[str, Json]) -> Wish | None:
         texts, acts = outputs(self.update, view), self._acts()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import inf
 
 from bridge.model.sides import LEADBYTE, Json
 from bridge.model.states import ItemState
@@ -76,7 +75,7 @@ class ResolvedItem:
     """What is to be mapped: a resolved queueId, or (`source` leadsquared) a changed lead by its ProspectID.
 
     `reply` is the raw text, or the lead's columns as JSON; `context` what came with the id. `generation` counts the times
-    it was fetched anew; `force`: send even if unchanged.
+    it was fetched anew; `force`: send even if unchanged; `again`: the bridge itself had LeadByte process the lead anew.
     """
 
     id: int
@@ -87,19 +86,19 @@ class ResolvedItem:
     generation: int
     force: bool = False
     source: str = LEADBYTE
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """How a LeadSquared lead looked after a change. `modified_at`: by LeadSquared's clock, in epoch seconds.
 
-    `values`: the columns asked for, "" where empty. `known_as`: the identities under which deliveries reach this lead.
-    `asked_at`: when it was asked for, by our clock. A look of the same second that was kept since counts more; so does any
-    where it was not asked for (-inf).
+    `values`: the columns asked for, "" where empty. `known_as`: the identities under which deliveries reach this lead;
+    `found_by`: those under which they look for it first.
     """
 
     prospect_id: str
     modified_at: float
     values: Mapping[str, str] = field(repr=False)
     known_as: Sequence[str] = field(default=(), repr=False)
-    asked_at: float = inf
+    found_by: Sequence[str] = field(default=(), repr=False)

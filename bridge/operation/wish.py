@@ -21,12 +21,14 @@ class Wish:
     """One operation that a feedback mapping asks for.
 
     `reads`: every LeadSquared column that decides it, those of `when` and of its values, but not the id's. `sources`: name
-    in `mapped.fields` → the columns that its text was made from; the key, the action and fixed texts have none.
+    in `mapped.fields` → the columns that its text was made from; the key, the action and fixed texts have none. `found`: the
+    columns that hold the id; none where it was learned.
     """
 
     mapped: Mapped
     reads: frozenset[str]
     sources: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    found: frozenset[str] = frozenset()
 
     @property
     def kind(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from math import inf
+from itertools import chain
 from typing import Final
 
 import structlog
@@ -24,11 +24,13 @@ log = structlog.get_logger()
 
 CHECKPOINT: Final = "leadsquared:changes"
 AGAIN_SECONDS: Final = 1.0
-"""From the beginning of a look to that of the next, however much is told by webhooks; also after one that a host broke off
-that is down, for its gate holds the next one back."""
+"""After a look that a host broke off that is down, for its gate holds the next one back."""
 
-SURE_SECONDS: Final = 2.0
-"""After the beginning of a second no change of it is still to come, with a second for clocks that differ."""
+NOTICED_SECONDS: Final = 2.0
+"""From the beginning of a look to that of the next, however much is told by webhooks."""
+
+LATE_SECONDS: Final = 5.0
+"""When to look again after a webhook: what it tells of may not be shown at once."""
 
 PAUSES: Final = Backoff(AGAIN_SECONDS, 300.0)
 """After looks that break off though the host answers other questions."""
@@ -70,7 +72,7 @@ class ChangeStage:
         self._store, self._desk, self._source, self._gate = store, desk, source, gate
         self._mappings, self._looking, self._clock, self._steady = mappings, looking, clock, steady
         self._next_at = self._soonest_at = 0.0
-        self._looked, self._broken = False, 0
+        self._looked, self._broken, self._again = False, 0, False
         self._error: CallError | None = None
         self.crew = Crew("changes", 1, self._step)
 
@@ -98,25 +100,20 @@ class ChangeStage:
             return ()
         return sorted({column for one in feedback for column in one.columns} | _keys(mappings))
 
-    async def notice(self, change: Change | None) -> None:
-        """Something was changed: this lead, or who knows what, or when."""
-        if change is None or not change.modified_at:
-            self._look_at(self._soonest_at)
-        elif await self._desk(self._store.observe, self._known([change], -inf), self._clock()):
-            log.info("lead changed", told_by="webhook")
-        else:
-            # It may be the later of two changes of one second: only a look after that second tells.
-            self._look_at(self._steady() + SURE_SECONDS)
-
-    def _look_at(self, at: float) -> None:
-        self._next_at = min(self._next_at, at)
+    def notice(self) -> None:
+        """Something was changed: look at once, though not more often than every so many seconds, and once more soon."""
+        self._next_at, self._again = min(self._next_at, self._soonest_at), True
         self.crew.tick()
 
     async def _step(self) -> bool:
         now = self._steady()
         if now < self._next_at or not (columns := self.columns):
             return False
-        self._soonest_at, self._next_at = now + AGAIN_SECONDS, now + self._looking.interval
+        self._soonest_at = now + NOTICED_SECONDS
+        self._next_at = now + (
+            min(LATE_SECONDS, self._looking.interval) if self._again else self._looking.interval
+        )
+        self._again = False
         if await self._look(columns):
             self._looked, self._broken, self._error = True, 0, None
         else:
@@ -128,12 +125,11 @@ class ChangeStage:
         """Every page. False where it broke off."""
         look = Look(await self._desk(self._since))
         while not look.complete:
-            asked_at = self._clock()
             page = await self._page(look, columns)
             if page is None:
                 return False
             look.add(page)
-            await self._keep(look, page, asked_at)
+            await self._keep(look, page)
         return True
 
     def _since(self) -> float:
@@ -159,17 +155,17 @@ class ChangeStage:
         self._error = error
         self._broken = self._broken + 1 if await self._gate.doubted(error, self._looking.ping) else 0
 
-    async def _keep(self, look: Look, page: ChangePage, asked_at: float) -> None:
+    async def _keep(self, look: Look, page: ChangePage) -> None:
         moved = (CHECKPOINT, _iso(look.until())) if look.complete else None
-        known = self._known(page.changes, asked_at)
+        known = self._known(page.changes)
         different = await self._desk(self._store.observe, known, self._clock(), moved)
         if different:
             log.info("leads changed", leads=different, told_by="recently modified")
 
-    def _known(self, changes: Sequence[Change], asked_at: float) -> Sequence[Change]:
+    def _known(self, changes: Sequence[Change]) -> Sequence[Change]:
         """With the identities under which the way forward reaches these leads."""
-        keys = _keys(self._mappings())
-        return [replace(change, known_as=_identities(change, keys), asked_at=asked_at) for change in changes]
+        ways = [one.keys for one in forward_of(self._mappings())]
+        return [_named(change, ways) for change in changes]
 
 
 def _keys(mappings: Sequence[AnyMapping]) -> frozenset[str]:
@@ -178,10 +174,15 @@ def _keys(mappings: Sequence[AnyMapping]) -> frozenset[str]:
     return frozenset(key for key in keys if key.lower() != PROSPECT_ID.lower())
 
 
-def _identities(change: Change, keys: frozenset[str]) -> Sequence[str]:
-    values = {name.lower(): text for name, text in change.values.items()}
-    told = {key: values.get(key.lower(), "") for key in sorted(keys)} | {PROSPECT_ID: change.prospect_id}
-    return [identity(name, text) for name, text in told.items() if text]
+def _named(change: Change, ways: Sequence[Sequence[str]]) -> Change:
+    """With the identities under which forward mappings with these keys reach the lead."""
+    values = {name.lower(): text for name, text in change.values.items()} | {
+        PROSPECT_ID.lower(): change.prospect_id
+    }
+    named = [[identity(key, text) for key in keys if (text := values.get(key.lower()))] for keys in ways]
+    known_as = {*chain.from_iterable(named), identity(PROSPECT_ID, change.prospect_id)}
+    found_by = dict.fromkeys(names[0] for names in named if names)
+    return replace(change, known_as=sorted(known_as), found_by=list(found_by))
 
 
 def _iso(at: float) -> str:

@@ -10,7 +10,7 @@ from bridge.errors import LeadUnmappable
 from bridge.mapping import FeedbackFile
 from bridge.model import LEADBYTE, ResolvedItem, State
 from bridge.operation import Learned, Wish
-from bridge.policy.feedback import Written, fingerprint, is_echo, origin, trimmed
+from bridge.policy.feedback import Written, fingerprint, held_by_people, is_echo, origin, trimmed, values_of
 from bridge.ports import Birth, Decision, Reopened, Store
 
 DRY_RUN = "dry run: recorded and not sent"
@@ -32,8 +32,9 @@ def seen(store: Store, item: ResolvedItem) -> Seen:
     """One short read. Raises LeadUnmappable where the lead's values are no longer kept."""
     if not item.reply:
         raise LeadUnmappable(PRUNED)
-    names = store.known_as(item.id)
-    return Seen(json.loads(item.reply), store.learned(names), store.written(names))
+    names = store.names(item.id)
+    written = store.written([*names.known_as, *names.formerly])
+    return Seen(json.loads(item.reply), store.learned(names.found_by), written)
 
 
 def decide(mapping: FeedbackFile, lead: Seen) -> Iterator[Decision]:
@@ -44,7 +45,7 @@ def decide(mapping: FeedbackFile, lead: Seen) -> Iterator[Decision]:
         yield Decision(mapping.name, State.FAILED, reason=str(error))
         return
     if wishes is None:
-        yield Decision(mapping.name, State.SKIPPED, left=True)
+        yield Decision(mapping.name, State.SKIPPED, left=True, people=_people(mapping, lead))
         return
     for kind in KINDS - {wish.kind for wish in wishes}:
         yield Decision(mapping.name, State.SKIPPED, kind, left=True)
@@ -65,8 +66,16 @@ def _decision(mapping: FeedbackFile, wish: Wish, news: Wish | None, lead: Seen) 
     acted = fingerprint(wish.mapped)
     if news is None:
         return Decision(mapping.name, State.SKIPPED, wish.kind, wish.mapped, acted=acted, agreed=True)
-    told = origin(news, lead.values)
-    return Decision(mapping.name, State.PENDING, wish.kind, news.mapped, acted=acted, origin=told)
+    values, told = values_of(wish, lead.values, lead.written), origin(news, lead.values)
+    made, people = (wish.kind, news.mapped), _people(mapping, lead)
+    return Decision(
+        mapping.name, State.PENDING, *made, acted=acted, values=values, people=people, origin=told
+    )
+
+
+def _people(mapping: FeedbackFile, lead: Seen) -> str:
+    """What people, and not LeadByte, hold in the columns of `when`."""
+    return held_by_people(mapping.when.names if mapping.when else (), lead.values, lead.written)
 
 
 def remap(store: Store, reopened: Reopened, mapping: FeedbackFile | None) -> Birth:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -28,9 +28,13 @@ def is_echo(wish: Wish, values: Mapping[str, str], written: Written) -> bool:
 def trimmed(wish: Wish, values: Mapping[str, str], written: Written) -> Wish | None:
     """Without the update fields that LeadByte holds already; None where nothing is left to say.
 
-    Only of what may be repeated: what is to be done to a lead is done with all the values it was decided on.
+    Only of a plain update that nobody decided on by a column of `when`: what was decided on is said with all its values.
     """
-    if not wish.mapped.lane.repeatable or wish.kind == "financials":
+    sources = frozenset(name for columns in wish.sources.values() for name in columns)
+    decided = any(
+        values.get(name) and not _is_ours(name, values[name], written) for name in wish.reads - sources
+    )
+    if decided or not wish.mapped.lane.repeatable or wish.kind == "financials":
         return wish
     held = {
         name
@@ -41,6 +45,23 @@ def trimmed(wish: Wish, values: Mapping[str, str], written: Written) -> Wish | N
     if not any(name.startswith(UPDATE) for name in fields):
         return None
     return replace(wish, mapped=replace(wish.mapped, fields=fields))
+
+
+def held_by_people(columns: Iterable[str], values: Mapping[str, str], written: Written) -> str:
+    """A digest of what these columns hold that did not come from LeadByte."""
+    held = [one for one in sorted(columns) if values.get(one) and not _is_ours(one, values[one], written)]
+    theirs = [f"{one}={normal(values[one])}" for one in held]
+    return blake2b("\x1f".join(theirs).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def values_of(wish: Wish, values: Mapping[str, str], written: Written) -> str | None:
+    """A digest of what a wish is but for the id, where the id is the way forward's: then another id is no decision of a
+    person. None for a plain update, which another lead of the same person may well have too."""
+    theirs = any(values.get(name) and not _is_ours(name, values[name], written) for name in wish.found)
+    if theirs or (wish.mapped.lane.repeatable and wish.kind != "financials"):
+        return None
+    fields = {name: text for name, text in wish.mapped.fields.items() if name not in wish.mapped.keys}
+    return fingerprint(replace(wish.mapped, fields=fields))
 
 
 def fingerprint(mapped: Mapped) -> str:

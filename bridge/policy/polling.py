@@ -46,6 +46,8 @@ class Polling:
     def _again(
         self, item: WaitingItem, reason: str, now: float, jitter: float, reply: QueueReply | None
     ) -> PollRecord:
+        if now >= item.deadline_at and item.settles_at is not None:
+            return PollRecord(item.id, ItemState.RESOLVED, now)  # its result of before stands
         if now >= item.deadline_at:
             return PollRecord(
                 item.id, ItemState.EXPIRED, now, f"no final result before the deadline: {reason}", reply

@@ -16,10 +16,13 @@ _TRUTH: Final = {"true": "1", "false": "0"}
 _MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:Z|\+00:00)?)?", re.ASCII)
 _MILLISECONDS: Final = re.compile(r"(\d\d:\d\d:\d\d)\.0+$")
 _PHONE: Final = re.compile(r"\+[\d\s().-]{6,}")
-_LOCAL_PHONE: Final = re.compile(r"[\d\s()-]{8,}")
+_LOCAL_PHONE: Final = re.compile(r"[0-9 ()-]{10,32}")
+_DAY: Final = re.compile(
+    r"(?<!\d)(?:\d{1,2}[ -]+\d{1,2}[ -]+\d{4}|(?:19|20)\d\d[ -]+\d{1,2}[ -]+\d{1,2})(?!\d)", re.ASCII
+)
 _NOT_DIGITS: Final = re.compile(r"\D")
-_FEWEST_DIGITS: Final = 7
-"""Of a phone number without its country."""
+_LOCAL_DIGITS: Final = range(9, 16)
+"""How many a phone number without its country has."""
 
 
 def same(ours: str, theirs: str) -> bool:
@@ -31,7 +34,8 @@ def normal(value: str) -> str:
     """The one spelling of a value, to compare by: what LeadSquared gives back may be spelt otherwise than it was sent.
 
     It adds `.000` to dates, and midnight to days, is free with spaces and hyphens in phone numbers, and has "1" and "0"
-    for what others call true and false.
+    for what others call true and false. Without a country, only what can be nothing but a phone number is read as one:
+    it begins with `0` or `(`. In a number of any other kind the hyphens may be what tells it from another.
     """
     trimmed = value.strip()
     spelt = _SPELLINGS.get(trimmed[:1])  # by the first character, so that most values cost no more than this
@@ -52,10 +56,14 @@ def _figures(text: str) -> str:
     moment = _MOMENT.fullmatch(text) if text[4:5] == "-" else None
     if moment:
         return _moment(*moment.groups())
-    if ":" in text:
-        return _MILLISECONDS.sub(r"\1", text)
-    digits = _NOT_DIGITS.sub("", text) if _LOCAL_PHONE.fullmatch(text) else ""
-    return digits if len(digits) >= _FEWEST_DIGITS else text
+    return _MILLISECONDS.sub(r"\1", text) if ":" in text else text
+
+
+def _local(text: str) -> str:
+    if text.isdecimal() or not _LOCAL_PHONE.fullmatch(text) or _DAY.search(text):
+        return _figures(text)
+    digits = _NOT_DIGITS.sub("", text)
+    return digits if len(digits) in _LOCAL_DIGITS else _figures(text)
 
 
 def _moment(day: str, time: str | None, fraction: str | None) -> str:
@@ -65,7 +73,8 @@ def _moment(day: str, time: str | None, fraction: str | None) -> str:
 
 _SPELLINGS: Final[Mapping[str, Callable[[str], str]]] = {
     **dict.fromkeys("tTfF", _truth),
-    **dict.fromkeys("0123456789(", _figures),
+    **dict.fromkeys("123456789", _figures),
+    **dict.fromkeys("0(", _local),
     "+": _phone,
 }
 

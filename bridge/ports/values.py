@@ -52,7 +52,7 @@ class Reopened:
 class Selection:
     """Which leads a resync means. Empty or None: no such condition. Times in epoch seconds.
 
-    What a person asked for by hand is only meant by its `queue_ids` or its `mapping`.
+    What a person asked for by hand is only meant by its `queue_ids`, its `mapping` or its `reason`.
     """
 
     states: Sequence[str] = ("failed", "unprocessed")
@@ -204,14 +204,25 @@ class Erased:
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """The identities of a LeadSquared lead: those by which the way forward looks for it first, all that it has, and those
+    that it had. A name that it had may be somebody else's now."""
+
+    found_by: Sequence[str] = ()
+    known_as: Sequence[str] = ()
+    formerly: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What a feedback mapping decided about one LeadSquared lead.
 
     `state` pending, skipped or failed. `kind`: of the operation, "" where the lead could not be mapped. `acted`: digest of
-    the set of values that counts as acted on from now, None for none. `agreed`: both sides hold the values already: that is
-    noted, and no delivery made. `origin`: the LeadSquared columns that the values were made from. `left`: the lead is not, or
-    no more, what the mapping (with a `kind`: its operation of that kind) is about: whatever of it is still open is
-    superseded, and nothing is stored.
+    the set of values that counts as acted on from now, None for none. `values`: the same without the id, where another id
+    alone is no reason to act again. `people`: of what people hold in the columns of `when`. `agreed`: both sides hold the
+    values already: that is noted, and no delivery made. `origin`: the LeadSquared columns that the values were made from.
+    `left`: the lead is not, or no more, what the mapping (with a `kind`: its operation of that kind) is about: whatever of it
+    is still open is superseded, and nothing is stored.
     """
 
     mapping: str
@@ -220,6 +231,8 @@ class Decision:
     mapped: Mapped | None = None
     reason: str | None = None
     acted: str | None = None
+    values: str | None = None
+    people: str = ""
     agreed: bool = False
     origin: Mapping[str, str] = field(default_factory=dict)
     left: bool = False

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from bridge.model import Call, Change, Delivery, Mapped, Move, PollRecord, ResolvedItem, Track, WaitingItem
 from bridge.operation import Learned
-from bridge.ports.values import Birth, Decision, Operated, Reopened
+from bridge.ports.values import Birth, Decision, Names, Operated, Reopened
 
 
 class Results(Protocol):
@@ -88,13 +88,12 @@ class Feedback(Protocol):
     ) -> int:
         """Keep how these leads look now; those that look otherwise than kept are to be mapped. Returns how many.
 
-        A look that is older than the one kept changes nothing, nor one of the same second that was asked for before
-        that was kept. `checkpoint` (name, value) moves in the same transaction.
+        A look that is older than the one kept changes nothing. `checkpoint` (name, value) moves in the same transaction.
         """
         ...
 
-    def known_as(self, item_id: int) -> Sequence[str]:
-        """The identities that a LeadSquared lead has had since it is known."""
+    def names(self, item_id: int) -> Names:
+        """The identities of a LeadSquared lead."""
         ...
 
     def learned(self, identities: Sequence[str]) -> Learned:

@@ -43,9 +43,9 @@ def account_lines(account: Sequence[Day]) -> Iterator[str]:
     yield from textwrap.wrap(said, WIDTH, subsequent_indent=INDENT, break_on_hyphens=False)
 
 
-def folded(account: Sequence[Day]) -> list[Day]:
-    """The last 14 days, after one that sums up all before them."""
-    early, late = account[:-MOST_DAYS], account[-MOST_DAYS:]
+def folded(account: Sequence[Day], most: int = MOST_DAYS) -> list[Day]:
+    """The last 14 days (or `most`), after one that sums up all before them."""
+    early, late = account[:-most], account[-most:]
     return [_summed(early), *late] if early else [*late]
 
 

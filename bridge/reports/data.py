@@ -32,7 +32,7 @@ def write_json(report: Report, out: TextIO) -> None:
     out.write(f'\n  ],\n  "groups": {json.dumps(told, indent=2)},\n  "account": {account}\n}}\n')
 
 
-def _group(group: Group) -> dict[str, str | int]:
+def _group(group: Group) -> dict[str, str | int | None]:
     return {
         "reason": group.reason,
         "state": group.state,
@@ -40,6 +40,8 @@ def _group(group: Group) -> dict[str, str | int]:
         "count": group.count,
         "hint": group.hint,
         "resync": group.resync,
+        "first_seen": group.first_seen,
+        "last_seen": group.last_seen,
     }
 
 

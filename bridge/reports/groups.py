@@ -19,7 +19,11 @@ OTHER: Final = "other reasons"
 
 @dataclass(slots=True)
 class Group:
-    """Leads in one state for one reason. `resync`: the command that tries all of them again; `leads`: the first ones."""
+    """Leads in one state for one reason. `resync`: the command that tries all of them again; `leads`: the first ones.
+
+    `first_seen`, `last_seen`: of the last attempts of its leads the earliest and the latest (ISO 8601, UTC), None where
+    none was tried.
+    """
 
     reason: str
     state: str
@@ -27,7 +31,18 @@ class Group:
     hint: str
     resync: str
     count: int = 0
+    first_seen: str | None = None
+    last_seen: str | None = None
     leads: list[Lead] = field(default_factory=list)
+
+    def add(self, lead: Lead) -> None:
+        """Count the lead; keep it if it is one of the first."""
+        self.count += 1
+        if len(self.leads) < MOST_LEADS:
+            self.leads.append(lead)
+        if at := lead.last_attempt_at:
+            self.first_seen = min(self.first_seen or at, at)
+            self.last_seen = max(self.last_seen or at, at)
 
 
 class Groups:
@@ -36,20 +51,16 @@ class Groups:
     def __init__(self) -> None:
         self._groups: dict[tuple[str, str, bool], Group] = {}
 
-    def add(self, lead: Lead) -> None:
-        """Count the lead; keep it if it is one of the first of its group."""
+    def add(self, lead: Lead) -> Group:
+        """Put the lead into its group, which is returned."""
         key = (lead.state, lead.common, lead.to_leadbyte)
         if key not in self._groups and len(self._groups) >= MOST_GROUPS:
             key = (lead.state, OTHER, lead.to_leadbyte)
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = _group(*key[:2], lead)
-        group.count += 1
-        if len(group.leads) < MOST_LEADS:
-            group.leads.append(lead)
-
-    def __bool__(self) -> bool:
-        return bool(self._groups)
+        group.add(lead)
+        return group
 
     def largest_first(self) -> list[Group]:
         """All groups, by falling count, then by state and reason."""

@@ -82,6 +82,10 @@ FAMILIES: Final = tuple(
         ),
     )
 )
+FEEDBACK_MAPPING: Final = (
+    "The feedback mapping could not make an operation of this lead: correct the lead in LeadSquared, and it goes out by "
+    "itself; or mend the mapping and retry."
+)
 MAPPING: Final = (
     "The mapping could not make values of this lead: mend the mapping and retry, or mend the data in LeadByte and "
     "retry with --refetch."
@@ -94,6 +98,8 @@ def hint(state: str, stage: str, reason: str, *, to_leadbyte: bool = False) -> s
 
     `to_leadbyte`: about an operation on LeadByte's side.
     """
+    if stage == "map" and to_leadbyte:
+        return FEEDBACK_MAPPING
     if state == "in_doubt" and to_leadbyte:
         return LEADBYTE_IN_DOUBT
     if state in BY_STATE:

@@ -1,93 +1,94 @@
-"""The report as one HTML page that needs nothing else: no script, no address, light and dark."""
+"""The report as one HTML page that needs nothing else: no address, no network; light, dark, printed, and read aloud."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from html import escape
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TextIO
 
 from bridge.ports import Day
 from bridge.reports.account import folded, summands, total
-from bridge.reports.cells import one_line
+from bridge.reports.chart import MOST_DAYS, chart
+from bridge.reports.frame import FOOT, HEAD, safe, sentence, words
 from bridge.reports.groups import Group, Groups
-from bridge.reports.report import Report
+from bridge.reports.report import Lead, Report
+from bridge.reports.table import LEAST_ROWS, MOST_ROWS, leads_table
 from bridge.reports.text import readable
 
-HEAD: Final = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Failure report</title>
-<style>
-:root { color-scheme: light dark; }
-body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
-ul { display: flex; flex-wrap: wrap; gap: .5rem 2rem; list-style: none; padding: 0; }
-strong { font-size: 1.5rem; }
-code, td { overflow-wrap: anywhere; }
-table { border-collapse: collapse; width: 100%; }
-caption { text-align: left; }
-th, td { border-bottom: 1px solid color-mix(in srgb, currentcolor 25%, transparent); padding: .25rem .5rem; text-align: left; }
-</style>
-</head>
-<body>
-<main>
-"""
-FOOT: Final = "</main>\n</body>\n</html>\n"
-TITLES: Final = ("QueueId", "Mapping", "Identifier", "Attempts", "Last attempt (UTC)", "Reason")
+ALWAYS: Final = frozenset({"synced", "failed", "unprocessed"})
 DAY_TITLES: Final = ("Day", "Tracked", "Where they stand", "Adds up")
+COMMANDS: Final[Mapping[str, str]] = {
+    "in_doubt": "Once you know which it was, for each of them:",
+    "expired": "This polls them again:",
+}
+RETRY: Final = "This tries them again:"
+MASKED: Final = "People are masked."
+UNMASKED: Final = "People are shown in full on this page: pass it on to nobody who may not see them."
 
 
 def write_html(report: Report, out: TextIO) -> None:
-    """Headline counts, each group with its advice, its command and its first leads, the account."""
-    groups = Groups()
+    """Headline numbers, the chart, each reason with its advice and its command, the leads, the account.
+
+    However many leads there are, no more of them are held than the table shows.
+    """
+    groups, rows = Groups(), list[tuple[Group, Lead]]()
     for lead in report.leads():
-        groups.add(lead)
+        group = groups.add(lead)
+        if len(rows) < MOST_ROWS or group.count <= LEAST_ROWS:
+            rows.append((group, lead))
+    ranked = groups.largest_first()
     out.write(HEAD)
-    out.write(f"<h1>Failure report</h1>\n<p>{_text(readable(report.made_at))} UTC</p>\n<ul>\n")
-    out.write(f"<li><strong>{report.tracked:,}</strong> tracked</li>\n")
-    out.writelines(
-        f"<li><strong>{n:,}</strong> {_text(state)}</li>\n" for state, n in report.states.items() if n
-    )
-    out.write("</ul>\n" if groups else "</ul>\n<p>Nothing failed.</p>\n")
-    for group in groups.largest_first():
-        out.writelines(_section(group))
+    out.writelines(_opening(report, failed=bool(ranked)))
+    if report.account:
+        out.writelines(_figure(report))
+    if ranked:
+        out.writelines(_reasons(ranked))
+        out.writelines(leads_table(ranked, rows))
     out.writelines(_account(report.account))
     out.write(FOOT)
 
 
-def _section(group: Group) -> Iterator[str]:
-    yield f"<h2>{group.count:,} {_text(group.state)} at {_text(group.stage)}: {_text(group.reason)}</h2>\n"
-    yield f"<p>{_text(group.hint)}</p>\n<p><code>{_text(group.resync)}</code></p>\n"
-    more = group.count - len(group.leads)
-    shown = f"The first {len(group.leads)}; {more:,} more are in the CSV report" if more else "All of them"
-    yield f"<table>\n<caption>{shown}</caption>\n<thead><tr>"
-    numbered = group.state == "in_doubt"
-    titles = (*TITLES, "Delivery") if numbered else TITLES
-    yield "".join(f'<th scope="col">{title}</th>' for title in titles)
-    yield "</tr></thead>\n<tbody>\n"
-    for lead in group.leads:
-        last = readable(lead.last_attempt_at) if lead.last_attempt_at else "never"
-        rest = (lead.mapping or "", lead.identifier or "", str(lead.attempts), last, lead.reason)
-        number = ("" if lead.delivery is None else str(lead.delivery),) if numbered else ()
-        cells = "".join(f"<td>{_text(cell)}</td>" for cell in (*rest, *number))
-        yield f'<tr><th scope="row">{_text(lead.queue_id)}</th>{cells}</tr>\n'
-    yield "</tbody>\n</table>\n"
+def _opening(report: Report, *, failed: bool) -> Iterator[str]:
+    at = f'<time datetime="{report.made_at}">{readable(report.made_at)} UTC</time>'
+    yield f'<header>\n<h1>Failure report</h1>\n<p class="soft">{at}</p>\n'
+    yield f'<p class="warning">{UNMASKED}</p>\n' if report.unmasked else f'<p class="soft">{MASKED}</p>\n'
+    if failed:
+        yield '<nav aria-label="On this page"><a href="#reasons">Reasons</a><a href="#all-leads">Leads</a>'
+        yield '<a href="#account">Account</a></nav>\n'
+    yield f'</header>\n<main>\n<ul class="numbers">\n<li><strong>{report.tracked:,}</strong> tracked</li>\n'
+    for state, n in report.states.items():
+        if n or state in ALWAYS:
+            yield f"<li><strong>{n:,}</strong> {words(state)}</li>\n"
+    yield "</ul>\n" if failed else "</ul>\n<p>Nothing failed.</p>\n"
+
+
+def _figure(report: Report) -> Iterator[str]:
+    yield '<h2 id="days">By day of tracking (UTC)</h2>\n<figure>\n'
+    yield from chart(report.account, report.made_at[:10])
+    yield "</figure>\n"
+
+
+def _reasons(ranked: Sequence[Group]) -> Iterator[str]:
+    yield '<h2 id="reasons">Reasons, most leads first</h2>\n<ol class="reasons">\n'
+    for rank, group in enumerate(ranked, 1):
+        yield f"<li>\n<h3>{rank}. {group.count:,} {words(group.state)} at {safe(group.stage)}: {safe(group.reason)}</h3>\n"
+        yield f"<p>{sentence(group.hint)}</p>\n<dl>"
+        yield f"<div><dt>First seen</dt><dd>{_moment(group.first_seen)}</dd></div>"
+        yield f"<div><dt>Last seen</dt><dd>{_moment(group.last_seen)}</dd></div></dl>\n"
+        yield f"<p>{COMMANDS.get(group.state, RETRY)}</p>\n<pre><code>{safe(group.resync)}</code></pre>\n</li>\n"
+    yield "</ol>\n"
+
+
+def _moment(iso: str | None) -> str:
+    return f'<time datetime="{iso}">{readable(iso)} UTC</time>' if iso else "never tried"
 
 
 def _account(account: Sequence[Day]) -> Iterator[str]:
-    yield f"<h2>Account</h2>\n<p>{_text(total(account))}</p>\n"
-    yield "<table>\n<caption>By day of tracking (UTC)</caption>\n<thead><tr>"
+    yield f'<section id="account">\n<h2>Account</h2>\n<p>{safe(total(account))}</p>\n'
+    yield '<table class="account">\n<caption>By day of tracking (UTC)</caption>\n<thead><tr>'
     yield "".join(f'<th scope="col">{title}</th>' for title in DAY_TITLES)
     yield "</tr></thead>\n<tbody>\n"
-    for day in folded(account):
+    for day in folded(account, MOST_DAYS):
         cells = (f"{day.tracked:,}", summands(day), "yes" if day.adds_up else "NO")
-        rest = "".join(f"<td>{_text(cell)}</td>" for cell in cells)
-        yield f'<tr><th scope="row">{_text(day.day)}</th>{rest}</tr>\n'
-    yield "</tbody>\n</table>\n"
-
-
-def _text(text: str) -> str:
-    return escape(one_line(text))
+        rest = "".join(f"<td>{safe(cell)}</td>" for cell in cells)
+        yield f'<tr><th scope="row">{safe(day.day)}</th>{rest}</tr>\n'
+    yield "</tbody>\n</table>\n</section>\n"

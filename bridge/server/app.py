@@ -14,6 +14,7 @@ from starlette.routing import Route
 from bridge.policy.rating import Rate
 from bridge.server.answering import as_json
 from bridge.server.guard import Doorkeeper, Guard, SecretPath, known
+from bridge.server.metrics import Measure, metrics_route
 from bridge.server.reading import Bounds
 from bridge.server.routes import Health, Intake, Readiness, health_routes, leads_route
 from bridge.server.webhook import BASE, Changed, webhook_route
@@ -30,6 +31,7 @@ def create_app(
     ready: Callable[[], Readiness] = Readiness,
     changed: Changed | None = None,
     webhook_token: SecretStr | None = None,
+    measure: Measure | None = None,
     max_body: int = 2**20,
     body_seconds: float = 30.0,
     answer_seconds: float = 20.0,
@@ -42,12 +44,15 @@ def create_app(
     cheap: what it returns is not shown, a BridgeError from it makes the check answer 503. `ready` is asked, and `status`
     too, at each check of readiness. Without a `token` there is no intake. `changed` is given what LeadSquared's webhook brings,
     one body after another: the decoded JSON, or None where LeadSquared's changes should be looked at soon, for a body could
-    not be used; without it or a `webhook_token` there is no webhook. A body has at most `max_body` bytes and arrives
-    within `body_seconds`; `intake`, `status` and `changed` have `answer_seconds`. `requests` come in at each path (429 beyond
-    that; the webhook is answered all the same), `wrong_tokens` from each address.
+    not be used; without it or a `webhook_token` there is no webhook. `measure` is asked at each scrape; without it there are
+    no metrics. A body has at most `max_body` bytes and arrives within `body_seconds`; `intake`, `status`, `measure` and
+    `changed` have `answer_seconds`. `requests` come in at each path (429 beyond that; the webhook is answered all the same),
+    `wrong_tokens` from each address.
     """
     bounds = Bounds(max_body, body_seconds, answer_seconds)
     routes, outer = health_routes(status, ready, bounds), list[Middleware]()
+    if measure:
+        routes.append(metrics_route(measure, bounds))
     if token and token.get_secret_value():
         doorkeeper = Doorkeeper(token.get_secret_value().encode(), wrong_tokens)
         routes.append(leads_route(intake, doorkeeper, bounds))

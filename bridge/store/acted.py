@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from bridge.model import Delivery, Mapped
 from bridge.policy.feedback import fingerprint
@@ -16,6 +16,16 @@ ACT = """
 INSERT INTO acted (item_id, mapping, kind, digest, acted_at) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET digest = excluded.digest, acted_at = excluded.acted_at
 """
+VALUES: Final = "values"
+OTHER_ID: Final = "other id"
+PEOPLE: Final = "people"
+NOT_DECIDED = f"""
+DELETE FROM acted WHERE item_id = :item AND mapping = :mapping
+AND (kind IN ('{VALUES} ' || :kind, '{OTHER_ID} ' || :kind)
+    OR (:kind = '' AND (kind LIKE '{VALUES} %' OR kind LIKE '{OTHER_ID} %')
+        AND NOT EXISTS (SELECT 1 FROM acted p WHERE p.item_id = acted.item_id AND p.mapping = acted.mapping
+            AND p.kind LIKE '{PEOPLE} %' AND p.digest = :people)))
+"""
 NOT_ACTED = "DELETE FROM acted WHERE item_id = ? AND mapping = ? AND kind = ?"
 
 
@@ -26,6 +36,29 @@ def act(connection: sqlite3.Connection, rule: Rule, digest: str, now: float) -> 
         return False
     connection.execute(ACT, (*rule, digest, now))
     return True
+
+
+def acted_by(connection: sqlite3.Connection, rule: Rule, values: str | None, people: str, now: float) -> None:
+    """Note by which values, whatever the id, a rule acts, and what people held in its `when` then."""
+    item_id, mapping, kind = rule
+    if values is not None:
+        connection.execute(ACT, (item_id, mapping, f"{VALUES} {kind}", values, now))
+        connection.execute(ACT, (item_id, mapping, f"{PEOPLE} {kind}", people, now))
+
+
+def is_other_id(connection: sqlite3.Connection, rule: Rule, digest: str | None, values: str | None) -> bool:
+    """Whether a rule acted by these values for another id, and nobody has decided anew since."""
+    item_id, mapping, kind = rule
+    before = connection.execute(ACTED, rule).fetchone()
+    same = connection.execute(ACTED, (item_id, mapping, f"{VALUES} {kind}")).fetchone()
+    return bool(before and same and values) and before["digest"] != digest and same["digest"] == values
+
+
+def not_decided(connection: sqlite3.Connection, item_id: int, mapping: str, kind: str, people: str) -> None:
+    """The lead has left what the mapping is about (`kind`: an operation of it): its coming back is a new decision, unless
+    `people` still hold there what they held: then it was the way forward that took it out."""
+    told = {"item": item_id, "mapping": mapping, "kind": kind, "people": people}
+    connection.execute(NOT_DECIDED, told)
 
 
 def carried_out(connection: sqlite3.Connection, operation: Delivery, now: float) -> None:

@@ -134,6 +134,7 @@ def resolved_item(row: Row) -> ResolvedItem:
         generation=row["generation"],
         force=bool(row["item_force"]),
         source=row["source"],
+        again=bool(row["again"]),
     )
 
 

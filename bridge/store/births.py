@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from bridge.errors import Conflict
 from bridge.model import LEADBYTE, Mapped, ResolvedItem, Stage, Stamp, State, identity
 from bridge.operation import Learned
 from bridge.policy.feedback import fingerprint
 from bridge.policy.merging import Meeting, Stamped
+from bridge.policy.values import digest
 from bridge.ports import Birth, Reopened
 from bridge.store.acted import act, not_acted
 from bridge.store.base import Row, dumped, marks, older_than, resolved_item
@@ -19,12 +21,13 @@ from bridge.store.numbering import new_ids
 from bridge.store.returns import Returns
 
 UNMAPPED = """
-SELECT id AS item_id, queue_id, reply, resolved_at, context, generation, force AS item_force, source
+SELECT id AS item_id, queue_id, reply, resolved_at, context, generation, force AS item_force, source,
+    settles_at IS NOT NULL AS again
 FROM queue_item WHERE state = 'resolved' AND mapped = 0 ORDER BY id LIMIT ?
 """
 REOPENED = """
 SELECT d.id, d.mapping, i.id AS item_id, queue_id, reply, resolved_at, context, generation, d.force AS item_force,
-    source, d.lane
+    source, d.lane, 0 AS again
 FROM delivery d JOIN queue_item i ON i.id = d.item_id
 WHERE d.state = 'pending' AND d.stale = 1 ORDER BY d.id LIMIT ?
 """
@@ -36,7 +39,7 @@ STILL_STALE = "SELECT 1 FROM delivery WHERE id = ? AND state = 'pending' AND sta
 SAME_LEAD = """
 UPDATE delivery SET state = 'superseded', reason = 'a newer result of the same lead', updated_at = ?
 WHERE item_id = ? AND mapping = ? AND state IN ('failed', 'unprocessed')
-AND (? = '' OR lane IS NULL OR lane LIKE 'leadbyte|' || ? || '|%')
+AND (lane IS NULL OR target = 'leadsquared' OR lane LIKE 'leadbyte|' || ? || '|%')
 """
 INSERT = """
 INSERT INTO delivery (id, account, item_id, mapping, state, stage, reason, as_of, force, due_at, created_at, updated_at,
@@ -54,7 +57,8 @@ REPLACED = "replaced by a newer result for the same lead"
 
 
 MAPPED = """
-UPDATE queue_item SET mapped = 1, force = 0, lead_id = coalesce(?, lead_id), quarantine_id = coalesce(?, quarantine_id)
+UPDATE queue_item SET mapped = 1, force = 0, settles_at = NULL,
+    lead_id = coalesce(?, lead_id), quarantine_id = coalesce(?, quarantine_id)
 WHERE id = ? AND generation = ? AND state = 'resolved'
 """
 
@@ -75,11 +79,28 @@ class Births(Learning, Returns):
         again = {item.id for item in items if item.generation}
         with self._writing() as connection:
             births = _of_items_that_exist(connection, births)
+            ours = {item.id for item in items if item.again}
+            births = [self._news(connection, one) if one.item_id in ours else one for one in births]
             for group in _without_meetings(births):
                 self._bear(connection, group, now, again)
             self._learn(connection, births)
+            self._forget_held(connection, births)
             ids = {birth.item_id: birth.learned for birth in births if birth.learned != NOTHING}
             connection.executemany(MAPPED, [_mapped(item, ids.get(item.id, NOTHING)) for item in items])
+
+    def _news(self, connection: sqlite3.Connection, birth: Birth) -> Birth:
+        """Of a result that the bridge itself brought about only what it changed: the rest may be edited since."""
+        mapped = birth.mapped
+        if mapped is None or birth.force:
+            return birth
+        agreed = self._agreed(connection, [mapped.identity]).get(mapped.identity, {})
+        fields = {
+            name: value
+            for name, value in mapped.fields.items()
+            if name in mapped.keys or name not in agreed or agreed[name][0] != digest(value)
+        }
+        news = fields.keys() - set(mapped.keys)
+        return replace(birth, mapped=replace(mapped, fields=fields)) if news else birth
 
     def record_remapped(self, reopened: Reopened, birth: Birth, now: float) -> None:
         with self._writing() as connection:
@@ -111,8 +132,7 @@ class Births(Learning, Returns):
             if met and met.supersedes:
                 supersede(connection, met.supersedes, REPLACED, now)
             if birth.item_id in again:
-                same = (birth.item_id, birth.mapping, birth.kind, birth.kind)
-                connection.execute(SAME_LEAD, (now, *same))
+                connection.execute(SAME_LEAD, (now, birth.item_id, birth.mapping, birth.kind))
             if met and met.beaten_by is not None:
                 take_over(connection, met, birth, now)
             rows += (next(ids), *self._born(birth, met, now))

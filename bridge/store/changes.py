@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from math import floor, inf
+from math import inf
 from typing import Final
 
 from bridge.model import LEADSQUARED, Change
 from bridge.operation import Learned
 from bridge.policy.merging import merge
 from bridge.policy.values import Agreed, digest, same
+from bridge.ports import Names
 from bridge.store.account import Account
 from bridge.store.base import Row, loaded
 from bridge.store.life import CHECKPOINT
@@ -19,7 +20,7 @@ from bridge.store.numbering import new_ids
 
 CHUNK: Final = 500
 MOST_NAMES: Final = 20
-"""How many identities of one lead are remembered."""
+"""How many former identities of one lead are remembered."""
 
 KEPT = "SELECT * FROM queue_item WHERE account = ? AND queue_id IN ({marks})"
 SEEN = """
@@ -81,9 +82,10 @@ class Changes(Account):
             found |= {row["queue_id"]: row for row in rows}
         return found
 
-    def known_as(self, item_id: int) -> Sequence[str]:
+    def names(self, item_id: int) -> Names:
         rows = self._all("SELECT context FROM queue_item WHERE id = ?", (item_id,))
-        return json.loads(rows[0]["context"]).get("known_as", ()) if rows else ()
+        told = json.loads(rows[0]["context"]) if rows else {}
+        return Names(*(tuple(told.get(name, ())) for name in ("found_by", "known_as", "formerly")))
 
     def learned(self, identities: Sequence[str]) -> Learned:
         who = [digest(one) for one in identities]
@@ -126,8 +128,6 @@ def _is_news(change: Change, kept: Row | None) -> bool:
         return True
     if kept["source"] != LEADSQUARED or change.modified_at < kept["resolved_at"]:
         return False
-    if kept["updated_at"] > change.asked_at and floor(change.modified_at) == floor(kept["resolved_at"]):
-        return False  # nobody can tell which of the two is the later
     if kept["reply"] is None:
         return True
     before = json.loads(kept["reply"])
@@ -144,9 +144,12 @@ def _newest(agreed: Iterable[Agreed]) -> Agreed:
 
 
 def _names(change: Change, kept: Row | None) -> str:
-    """The column `context`: every identity that the lead has had, the present ones first."""
-    before = json.loads(kept["context"]).get("known_as", []) if kept else []
-    return json.dumps({"known_as": list(dict.fromkeys((*change.known_as, *before)))[:MOST_NAMES]})
+    """The column `context`: every identity that the lead has, and those that it had."""
+    before = json.loads(kept["context"]) if kept else {}
+    formerly = dict.fromkeys((*before.get("known_as", ()), *before.get("formerly", ())))
+    past = [name for name in formerly if name not in change.known_as][:MOST_NAMES]
+    told = {"found_by": list(change.found_by), "known_as": list(change.known_as), "formerly": past}
+    return json.dumps({name: names for name, names in told.items() if names})
 
 
 def _marks(values: Sequence[object]) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
-from bridge.model import BY_HAND, LEADBYTE, Mapped, ResolvedItem, Stamp, State
-from bridge.operation import ACTION, TRIGGER
-from bridge.policy.merging import agree
+from bridge.model import BY_HAND, LEADBYTE, Mapped, ResolvedItem, State
 from bridge.ports import Birth, Decision, Operated
-from bridge.store.acted import act, not_acted
+from bridge.store.acted import OTHER_ID, act, acted_by, is_other_id, not_acted, not_decided
 from bridge.store.base import Row, loaded
 from bridge.store.births import Births
 from bridge.store.meetings import still_owes, supersede
@@ -20,6 +19,7 @@ MAPPING_BY_HAND: Final = "by hand"
 """What stands in the place of a mapping's name for an operation that a person asked for."""
 
 CHUNK: Final = 500
+NOT_DECIDED = "done for an earlier LeadByte lead of this person; for another one only by a new decision"
 LEFT = "the lead is no longer what the mapping is about"
 MARK = """
 UPDATE queue_item SET mapped = 1, force = 0 WHERE id = ? AND generation = ? AND state = 'resolved'
@@ -62,14 +62,16 @@ class Decided(Births):
         if decision.mapped:
             _close(connection, (item.id, decision.mapping), UNMAPPED, DECIDED_ANEW, now)
         rule = (item.id, decision.mapping, _acting(decision))
+        if is_other_id(connection, rule, decision.acted, decision.values):
+            return self._note_other_id(connection, item, decision, now)
         if decision.acted is not None and not act(connection, rule, decision.acted, now):
             return False
         if decision.mapped:
             told = (item.id, decision.mapping, decision.kind)
             _close(connection, told, OF_KIND, DECIDED_ANEW, now)
-        if decision.agreed and decision.mapped:
-            self._agree_anew(connection, decision.mapped, Stamp(item.resolved_at, item.id), now)
+        if decision.agreed:
             return False
+        acted_by(connection, rule, decision.values, decision.people, now)
         self._deliver(connection, item, decision, now)
         return True
 
@@ -82,13 +84,16 @@ class Decided(Births):
         self._bear(connection, [birth], now, {item.id})
         self._doubt_origin(connection, birth, now)
 
-    def _agree_anew(self, connection: sqlite3.Connection, mapped: Mapped, stamp: Stamp, now: float) -> None:
-        """LeadByte holds these values: LeadSquared has them from there."""
-        name = mapped.identity
-        before = self._agreed(connection, [name], LEADBYTE).get(name, {})
-        values = {one: text for one, text in mapped.fields.items() if one not in (ACTION, TRIGGER)}
-        after = agree(before, values, dict.fromkeys(values, stamp))
-        self._keep_agreed(connection, {name: after}, now, LEADBYTE)
+    def _note_other_id(
+        self, connection: sqlite3.Connection, item: ResolvedItem, decision: Decision, now: float
+    ) -> bool:
+        """The person has another LeadByte lead by now, and nobody has decided about that one."""
+        rule = (item.id, decision.mapping, f"{OTHER_ID} {decision.kind}")
+        if not act(connection, rule, decision.acted or "", now):
+            return False
+        skipped = replace(decision, state=State.SKIPPED, reason=NOT_DECIDED, origin={})
+        self._deliver(connection, item, skipped, now)
+        return True
 
     def operate(self, operations: Sequence[Mapped], now: float) -> Sequence[int]:
         with self._writing() as connection:
@@ -129,6 +134,7 @@ def _leave(connection: sqlite3.Connection, item: ResolvedItem, decision: Decisio
     told, narrower = (item.id, decision.mapping, *which), OF_KIND if decision.kind else ""
     for kind in _close(connection, told, narrower, LEFT, now):
         not_acted(connection, (item.id, decision.mapping, kind))
+    not_decided(connection, item.id, decision.mapping, decision.kind, decision.people)
 
 
 def _close(

@@ -34,8 +34,8 @@ UPDATE queue_item SET state = polled.state, due_at = polled.due_at, reason = pol
     leased = 0, updated_at = ?, status = coalesce(polled.status, queue_item.status),
     processed = CASE WHEN {TOLD} THEN coalesce(polled.processed, queue_item.processed) ELSE queue_item.processed END,
     reply = CASE WHEN {TOLD} THEN polled.reply ELSE queue_item.reply END,
-    resolved_at = CASE WHEN polled.state = 'resolved' THEN ? ELSE resolved_at END,
-    settles_at = CASE WHEN polled.state = 'resolved' THEN NULL ELSE settles_at END
+    resolved_at = CASE WHEN polled.state = 'resolved' AND (polled.reply IS NOT NULL OR resolved_at IS NULL) THEN ?
+        ELSE resolved_at END
 FROM {rows_named(*POLLED)} AS polled WHERE queue_item.id = polled.id AND queue_item.state = 'waiting'
 """
 

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Final
 
 from bridge.model import identity
-from bridge.operation import Learned
+from bridge.operation import LEAD_ID, QUARANTINE_ID, Learned
 from bridge.policy.values import digest
 from bridge.ports import Birth
 from bridge.store.base import Base, marks
@@ -16,6 +16,9 @@ from bridge.store.base import Base, marks
 NOTHING: Final = Learned()
 KNOWN = """
 UPDATE queue_item SET lead_id = coalesce(?, lead_id), quarantine_id = coalesce(?, quarantine_id) WHERE id = ?
+"""
+DROP_HELD = """
+DELETE FROM agreed WHERE account = ? AND target = 'leadbyte' AND identity IN ({marks})
 """
 LINK = """
 INSERT INTO link (account, who, item_id, as_of) VALUES {rows}
@@ -37,6 +40,18 @@ class Learning(Base):
         if rows:
             told = chain.from_iterable((*who, *what) for who, what in rows.items())
             connection.execute(LINK.format(rows=marks(len(rows), 4)), list(told))
+
+    def _forget_held(self, connection: sqlite3.Connection, births: Sequence[Birth]) -> None:
+        """LeadByte told anew how these leads are: what it was given before is not what it must hold."""
+        names = {
+            identity(name, id_)
+            for learned in {birth.learned for birth in births}
+            for name, id_ in ((LEAD_ID, learned.lead_id), (QUARANTINE_ID, learned.quarantine_id))
+            if id_
+        }
+        if names:
+            sql = DROP_HELD.format(marks=", ".join("?" * len(names)))
+            connection.execute(sql, (self._account, *names))
 
     def _learn_late(self, connection: sqlite3.Connection, birth: Birth) -> None:
         """The same of a lead that was mapped before, and its ids."""

@@ -43,7 +43,7 @@ SELECT queue_id, stage, reason, id, max(at) AS at, count(*) AS n FROM (
         WHERE d.state IN ('failed', 'unprocessed', 'in_doubt') ORDER BY d.updated_at DESC LIMIT 1000)
     UNION ALL
     SELECT * FROM (SELECT queue_id, 'poll', reason, NULL, updated_at FROM queue_item
-        WHERE state IN ('waiting', 'expired') AND reason IS NOT NULL ORDER BY updated_at DESC LIMIT 1000)
+        WHERE state IN ('waiting', 'expired') AND reason IS NOT NULL AND settles_at IS NULL ORDER BY updated_at DESC LIMIT 1000)
 ) GROUP BY stage, reason ORDER BY at DESC LIMIT 5
 """
 FEEDBACK = "SELECT state, count(*) AS n FROM delivery WHERE target = 'leadbyte' GROUP BY state ORDER BY state"
@@ -152,7 +152,7 @@ class People(Account):
 
     def _where(self, selection: Selection) -> tuple[str, dict[str, Any]]:
         conditions, told = ["account = :account"], {"account": self._account}
-        if not selection.queue_ids and selection.mapping is None:
+        if not selection.queue_ids and selection.mapping is None and selection.reason is None:
             conditions.append(f"source <> '{BY_HAND}'")
         for name, values in (("state", selection.states), ("queue_id", selection.queue_ids)):
             if values:

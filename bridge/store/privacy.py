@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from bridge.model import LEADBYTE, LEADSQUARED, Stamp, identity
+from bridge.operation import LEAD_ID, QUARANTINE_ID
 from bridge.policy.people import Person
 from bridge.ports import Erased, Theirs
 from bridge.store.base import Base, Row, dumped, loaded
@@ -56,6 +57,12 @@ FROM (SELECT account, date(tracked_at, 'unixepoch') AS day, count(*) AS n FROM q
     AS gone
 WHERE ledger.account = gone.account AND ledger.day = gone.day
 """
+LEADBYTE_NAMES: Final = (LEAD_ID, QUARANTINE_ID)
+LEADBYTE_IDS = "SELECT lead_id, quarantine_id FROM queue_item WHERE id IN ({ids})"
+ASKED_FOR = """
+SELECT d.item_id FROM delivery d JOIN queue_item i ON i.id = d.item_id
+WHERE d.target = 'leadbyte' AND i.source = 'hand' AND d.identity IN ({ids})
+"""
 TAKEN_OVER = "SELECT id, older FROM delivery WHERE id > ? AND older <> '{}' ORDER BY id LIMIT ?"
 
 
@@ -72,11 +79,22 @@ class Privacy(Base):
                     items.add(row["item_id"])
                 else:
                     named.append((row["item_id"], table, row["id"]))
+        items |= self._by_hand(sorted(items))
         mentions: dict[str, list[int]] = {}
         for item_id, table, id_ in named:
             if item_id not in items:
                 mentions.setdefault(table, []).append(id_)
         return Theirs(self._queue_ids(sorted(items)), tuple(self._agreed_of(person, since)), mentions)
+
+    def _by_hand(self, items: Sequence[int]) -> set[int]:
+        """The operations that people asked for on the LeadByte leads of these items."""
+        names = list(_leadbyte_names(self._in_pages(LEADBYTE_IDS, items)))
+        return {row["item_id"] for row in self._in_pages(ASKED_FOR, names)}
+
+    def _in_pages(self, sql: str, values: Sequence[object]) -> Iterator[Row]:
+        for at in range(0, len(values), PAGE):
+            some = tuple(values[at : at + PAGE])
+            yield from self._all(sql.format(ids=_marks(some)), some)
 
     def counted(self, theirs: Theirs) -> Erased:
         mentions = sum(map(len, theirs.mentions.values()))
@@ -155,6 +173,7 @@ class Privacy(Base):
             for table in ("queue_item", "delivery"):
                 keep_ids(connection, self._account, table, now)
             names = {name for row in rows for name in _names(row)} | _known_as(connection, gone)
+            names |= set(_leadbyte_names(connection.execute(LEADBYTE_IDS.format(ids=marks), gone)))
             agreed = self._drop_agreed(connection, sorted(names))
             connection.execute(FORGOTTEN.format(ids=marks), gone)
             leads = connection.execute(f"DELETE FROM queue_item WHERE id IN ({marks})", gone).rowcount
@@ -241,7 +260,8 @@ def _known_as(connection: sqlite3.Connection, ids: Sequence[int]) -> set[str]:
     """Every name that these changed LeadSquared leads have had."""
     sql = f"SELECT context FROM queue_item WHERE source = '{LEADSQUARED}' AND id IN ({_marks(ids)})"
     contexts = [loaded(row["context"]) for row in connection.execute(sql, ids)]
-    return {name for context in contexts for name in context.get("known_as", ())}
+    kept = (context.get(names, ()) for context in contexts for names in ("known_as", "formerly"))
+    return {name for names in kept for name in names}
 
 
 def _taken_over(older: str, gone: frozenset[int]) -> frozenset[str]:
@@ -262,5 +282,10 @@ def _named(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, str]
     return {row["id"]: row["queue_id"] for row in connection.execute(sql, ids)}
 
 
-def _marks(ids: Sequence[int]) -> str:
+def _leadbyte_names(rows: Iterable[Row]) -> Iterator[str]:
+    """The identities of leads on LeadByte's side."""
+    return (identity(name, row[name]) for row in rows for name in LEADBYTE_NAMES if row[name])
+
+
+def _marks(ids: Sequence[object]) -> str:
     return ", ".join("?" * len(ids))

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
 from bridge.model import Delivery, Stamp
-from bridge.operation import LEAD_ID, QUARANTINE_ID
+from bridge.operation import ACTION, LEAD_ID, QUARANTINE_ID
 from bridge.policy.merging import agree
 from bridge.policy.values import Agreed
 from bridge.ports import Birth
@@ -16,6 +16,9 @@ from bridge.store.base import Base, Row, loaded
 
 SETTLE_SECONDS = 3600.0
 """For how long a lead that LeadByte was told to process anew is not believed to be what it was before."""
+
+TRIGGER_SECONDS = 60.0
+"""The same after a mere trigger, of which LeadByte may have nothing to tell."""
 
 DEADLINE_SECONDS = 86400.0
 ORIGINS = """
@@ -58,7 +61,8 @@ class Returns(Base):
         """LeadByte was told to process these leads anew: what becomes of them is another result of their queueId."""
         for delivery in operations:
             if delivery.lane.option == "once":
-                times = {"now": now, "deadline": DEADLINE_SECONDS, "settle": SETTLE_SECONDS}
+                settle = SETTLE_SECONDS if ACTION in delivery.fields else TRIGGER_SECONDS
+                times = {"now": now, "deadline": DEADLINE_SECONDS, "settle": settle}
                 sql = POLL_AGAIN.format(column=COLUMNS[delivery.key])
                 connection.execute(sql, {**times, "id": delivery.lookup})
                 carried_out(connection, delivery, now)

@@ -154,6 +154,7 @@ ALTER TABLE queue_item ADD COLUMN settles_at REAL;
 CREATE INDEX queue_item_lead ON queue_item (lead_id) WHERE lead_id IS NOT NULL;
 CREATE INDEX queue_item_quarantine ON queue_item (quarantine_id) WHERE quarantine_id IS NOT NULL;
 ALTER TABLE delivery ADD COLUMN origin TEXT NOT NULL DEFAULT '{}';
+CREATE INDEX delivery_to_leadbyte ON delivery (state) WHERE target = 'leadbyte';
 CREATE TABLE link (
     account TEXT NOT NULL,
     who TEXT NOT NULL,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
-from math import inf
 from typing import Any
 
 import pytest
@@ -35,7 +33,7 @@ from bridge.operation import (
 from bridge.policy.feedback import fingerprint
 from bridge.policy.people import person
 from bridge.policy.values import digest
-from bridge.ports import Birth, Cutoffs, Decision, Reopened, Selection, Store
+from bridge.ports import Birth, Cutoffs, Decision, Names, Reopened, Selection, Store
 from tests.contract.store_contract import AUTOMATED, StoreContract, mapped, reply
 
 P1, P2 = "5c3f7a1e-0001", "5c3f7a1e-0002"
@@ -175,15 +173,6 @@ class FeedbackContract:
         self.decide(store, at=20.0, Stage="New")
         assert store.observe([change(20.0, Stage="Sold")], 30.0) == 1
 
-    @pytest.mark.parametrize(("asked_at", "news"), [(29.9, 0), (-inf, 0), (30.0, 1), (31.0, 1)])
-    def test_of_two_looks_of_one_second_the_one_that_was_asked_for_later_counts(
-        self, store: Store, asked_at: float, news: int
-    ) -> None:
-        assert store.observe([change(20.4, Stage="New")], 30.0) == 1
-        late = replace(change(20.6, Stage="Sold"), asked_at=asked_at)
-        assert store.observe([late], 40.0) == news
-        assert store.observe([replace(late, modified_at=21.0)], 41.0) == 1 - news
-
     def test_of_one_lead_seen_twice_at_once_the_newer_look_counts(self, store: Store) -> None:
         looks = [change(20.0, Stage="Sold"), change(10.0, Stage="New")]
         assert store.observe(looks, 30.0) == 1
@@ -205,22 +194,49 @@ class FeedbackContract:
         assert store.observe([change()], 10.0) == 0
         assert store.lead(P1) == before
 
+    def test_a_result_that_the_bridge_brought_about_tells_only_what_it_changed(self, store: Store) -> None:
+        STEPS.resolve(store, "q1", 10.0)
+        STEPS.map(store, "q1", mapped("a@example.com", FirstName="Ann"), 10.0, learned=Learned("7"))
+        [sent] = store.claim_batch("bulk", 20.0, 25, 0.0, "c20")
+        store.record(to_leadbyte("c20", 20.0), [Move(sent, State.SYNCED, 20.0)], 20.0)
+        store.operate([update(action="reprocess")], 30.0)
+        self.finish(store)
+        [again] = store.claim_waiting(60.0, 1)
+        store.record_polls([PollRecord(again.id, ItemState.RESOLVED, 60.0, None, reply())], 60.0)
+        [item] = store.unmapped(1)
+        changed = mapped("a@example.com", FirstName="Ann", mx_New="1")
+        birth = Birth(item.id, "leads", State.PENDING, changed, None, 60.0, learned=Learned("7"))
+        store.record_mapped([item], [birth], 60.0)
+        [news] = store.claim_batch("bulk", 70.0, 25, 0.0, "c70")
+        assert set(sent.fields) == {"EmailAddress", "FirstName"}
+        assert set(news.fields) == {"EmailAddress", "mx_New"}
+
+    def test_what_was_asked_for_by_hand_for_a_person_goes_with_them(self, store: Store) -> None:
+        self.forward(store, "q1", Learned("7"))
+        store.operate([update(lastname="Featherstone"), financials(), update("8", c1="x")], 20.0)
+        self.finish(store)
+        self.finish(store, now=60.0)
+        found = store.theirs(person(["a@example.com"], [], []))
+        assert len(found.leads) == 3
+        store.erase(found, 70.0, running=False)
+        assert [one for one in (store.lead(f"hand-{n}") for n in range(9)) if one] == [store.lead("hand-4")]
+
     def test_every_name_that_a_lead_has_had_is_known(self, store: Store) -> None:
         self.look(store, 10.0, "a=1", "b=1", Key="1")
         item = self.look(store, 20.0, "a=2", "b=1", Key="2")
-        assert store.known_as(item.id) == ["a=2", "b=1", "a=1"]
-        assert store.known_as(item.id + 1) == ()
+        assert store.names(item.id) == Names((), ("a=2", "b=1"), ("a=1",))
+        assert store.names(item.id + 1) == Names()
 
     def test_only_so_many_names_are_known_and_the_present_ones_always(self, store: Store) -> None:
         for n in range(30):
             item = self.look(store, 10.0 + n, f"a={n}", Key=str(n))
-        assert store.known_as(item.id) == [f"a={29 - n}" for n in range(20)]
+        assert store.names(item.id) == Names((), ("a=29",), tuple(f"a={28 - n}" for n in range(20)))
 
     def test_a_lead_whose_values_were_pruned_is_mapped_when_it_is_seen_again(self, store: Store) -> None:
         self.decide(store, Stage="New")
         assert store.prune_leads(0, 100, Cutoffs(replies=1e6), 1e6) == (None, 1)
         item = self.look(store, 20.0, ANN, Stage="New")
-        assert store.known_as(item.id) == [ANN]
+        assert store.names(item.id).known_as == (ANN,)
 
     # learned
 
@@ -414,9 +430,7 @@ class FeedbackContract:
     def test_an_echo_is_noted_and_leaves_no_delivery(self, store: Store) -> None:
         assert self.decide(store, echo(update())) == 0
         assert self.rows(store) == []
-        self.decide(store, wanted(update(), "other"), at=20.0)
-        assert self.finish(store) == []
-        assert self.rows(store) == [("skipped", "lead")]
+        assert self.decide(store, echo(update()), at=20.0) == 0
 
     def test_an_echo_does_not_say_that_anything_was_done(self, store: Store) -> None:
         self.decide(store, echo(update(action="reprocess", trigger=("53",))))
@@ -610,7 +624,8 @@ class FeedbackContract:
         items = store.claim_waiting(50.0, 10)
         assert [one.queue_id for one in items] == ["q1"] * polled
         for one in items:
-            assert (one.polls, one.settles_at, one.said) == (0, 3650.0, ("Approved", None))
+            settles_at = 3650.0 if "action" in made.fields else 110.0
+            assert (one.polls, one.settles_at, one.said) == (0, settles_at, ("Approved", None))
             assert one.deadline_at > 50.0
             said = PollRecord(one.id, ItemState.RESOLVED, 51.0, None, reply())
             store.record_polls([said], 51.0)
@@ -902,7 +917,7 @@ class FeedbackContract:
         assert (lead["reply"], lead["context"]) == (None, {})
         [row] = lead["deliveries"]
         assert [row[name] for name in ("identity", "lookup", "fields", "origin")] == [None, None, {}, {}]
-        assert store.known_as(lead["id"]) == ()
+        assert store.names(lead["id"]) == Names()
 
     @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
     def test_agreed_values_of_both_sides_are_pruned_page_by_page(self, store: Store, size: int) -> None:

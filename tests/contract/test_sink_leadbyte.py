@@ -1,6 +1,7 @@
 """What `ports.Sink` promises, kept by the LeadByte client over real HTTP."""
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -169,13 +170,16 @@ def test_what_a_delivery_has_become_on_the_way_decides_the_call(kind: str) -> No
 @pytest.mark.parametrize(
     ("how", "kind", "reason", "note"),
     [
-        ("warning", Kind.SYNCED, "", "Unknown field 'shoe_size'"),
+        (
+            "warning",
+            Kind.REJECTED,
+            "LeadByte did not set every field: Lead updated; Unknown field 'shoe_size'",
+            "",
+        ),
         ("error", Kind.REJECTED, "Lead not updated; Unknown field 'shoe_size'", ""),
     ],
 )
-def test_an_unknown_field_is_a_warning_that_is_kept_or_fails_that_lead_alone(
-    how: str, kind: Kind, reason: str, note: str
-) -> None:
+def test_an_unknown_field_fails_that_lead_alone(how: str, kind: Kind, reason: str, note: str) -> None:
     world = furnished(unknown_fields=how)
     outcomes = told(world, LeadUpdate("5", {**ZIP, "shoe_size": "44"}), LeadUpdate("7", ZIP))
     assert outcomes == [Outcome(kind, reason, note=note), Outcome(Kind.SYNCED)]
@@ -186,7 +190,7 @@ def test_an_unknown_field_is_a_warning_that_is_kept_or_fails_that_lead_alone(
 def test_a_lead_that_is_not_valid_fails_alone(how: str) -> None:
     world = furnished()
     if how == "rejected":
-        add_rejected(world, {}, Refusal("Duplicate", 11, "a duplicate"))
+        add_rejected(world, {}, Refusal(11, "Duplicate", "a duplicate"))
     if how == "unsold":
         add_approved(world, {}, lead_id=99, buyer=None)
     bad, good = told(world, LeadUpdate("99", ZIP), LeadUpdate("5", ZIP))
@@ -382,6 +386,79 @@ def test_a_limit_is_told_with_its_wait() -> None:
     error = failure(world, Throttled, OPERATIONS["financials"])
     assert isinstance(error, Throttled)
     assert error.retry_after
+
+
+# What may not be sent twice, whatever LeadByte answers
+
+
+def answered(status: int, body: Any, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+    """What a batch leads to where LeadByte answers so."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    head = f"HTTP/1.1 {status} Said\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n"
+
+    async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _, _, length = (await reader.readuntil(b"\r\n\r\n")).lower().partition(b"content-length:")
+        await reader.readexactly(int(length.split(b"\r\n")[0]))
+        writer.write((head + text).encode())
+        await writer.drain()
+        writer.close()
+
+    async def main() -> Sequence[Outcome]:
+        server = await asyncio.start_server(serve_one, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, open_client(timeout=10.0) as client:
+            return await LeadByteSink(client, url=url, key="k").push(batch[0].lane, batch)
+
+    return asyncio.run(main())
+
+
+def states(status: int, body: Any, *operations: Operation) -> list[State]:
+    """What becomes of each delivery after that answer, where the host answers other questions."""
+    batch, policy = deliveries(*operations), Delivering(8, Backoff(1, 300), Backoff(2, 300), 1)
+    try:
+        moves = policy.after_push(batch, answered(status, body, batch), 0.0, 0.0)
+    except CallError as error:
+        moves = policy.after_error(batch, error, 0.0, 0.0, 0.0, answers=True)
+    return [move.to for move in moves]
+
+
+TWO = (LeadUpdate("5", ZIP, "reprocess"), LeadUpdate("7", ZIP, trigger=("1053",)))
+RELEASE = (QuarantineProcess("6", "process"),)
+ONE_DONE = {"leads": [{"id": "5", "success": True, "message": "Lead updated"}]}
+QUEUED = {"details": {"6": "Queued for processing"}}
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 429, 500, 503])
+@pytest.mark.parametrize("words", ["Rate limit reached", "Too many requests", "Invalid API key", "Not found"])
+def test_what_was_done_for_one_is_in_doubt_for_all_and_never_sent_again(status: int, words: str) -> None:
+    head = {"status": "Error", "message": words}
+    assert states(status, {**head, **ONE_DONE}, *TWO) == [State.IN_DOUBT, State.IN_DOUBT]
+    assert states(status, {**head, **QUEUED}, *RELEASE) == [State.IN_DOUBT]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize(
+    "words", ["Too many connections", "retry limit exceeded", "permission denied", "Invalid API key"]
+)
+def test_a_server_that_fails_leaves_it_in_doubt_whatever_it_says(status: int, words: str) -> None:
+    for body in ({"message": words}, f"<html>{words}</html>"):
+        assert set(states(status, body, *TWO)) == {State.IN_DOUBT}
+        assert states(status, body, *RELEASE) == [State.IN_DOUBT]
+
+
+@pytest.mark.parametrize("words", ["Buyer daily limit reached", "Cap reached"])
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_buyers_limit_fails_that_lead_in_leadbytes_words(words: str, status: int) -> None:
+    batch = deliveries(*RELEASE)
+    assert answered(status, {"status": "Error", "message": words}, batch) == [Outcome(Kind.REJECTED, words)]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(429, ""), (200, {"status": "Error", "message": "Too many requests"})]
+)
+def test_too_many_calls_are_waited_for(status: int, body: Any) -> None:
+    for batch in (TWO, RELEASE):
+        assert set(states(status, body, *batch)) == {State.PENDING}
 
 
 @pytest.mark.parametrize("queue_key_in", ["query", "header"])

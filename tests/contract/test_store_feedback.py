@@ -144,7 +144,7 @@ def sent(store: SqliteStore) -> None:
 
 HOT: dict[str, Callable[[SqliteStore], object]] = {
     "observe": lambda store: store.observe([change(50.0, P1, Stage="x"), change(50.0, P2)], 50.0, ("a", "1")),
-    "known_as": lambda store: store.known_as(31),
+    "names": lambda store: store.names(31),
     "learned": lambda store: store.learned(["emailaddress=1@example.com", "phone=1"]),
     "written": lambda store: store.written(["emailaddress=1@example.com", "phone=1"]),
     "record_decided": lambda store: FeedbackContract().decide(store, wanted(update()), left("financials"), at=60.0),

@@ -167,10 +167,10 @@ def test_a_webhook_that_comes_late_has_nothing_done_again(
     port = free_port()
     service = ward.begin("run", env=listening(port))
     service.says("listening")
+    looks = world.called("leadsquared", endpoint="recently_modified")
     with urlopen(Request(webhook(port), bodies[0], {"Content-Type": "application/json"})) as answer:  # noqa: S310
         assert json.load(answer)["Status"] == "Success"
-    looks = world.called("leadsquared", endpoint="recently_modified")
-    until(lambda: world.called("leadsquared", endpoint="recently_modified") > looks + 1, "two more looks")
+    until(lambda: world.called("leadsquared", endpoint="recently_modified") > looks + 1, "the looks after it")
     service.signal(signal.SIGTERM)
     assert service.ended().code == 0
     ward.drained()

@@ -256,7 +256,7 @@ def _reports(failure: Failure, *, unmasked: bool) -> None:
     text, page, table = made(write_text), made(write_html), made(write_csv)
     assert all(line.isprintable() for line in text.split("\n"))
     assert page.count("<tr>") == TABLE_ROWS
-    assert "<script" not in page.casefold()
+    assert page.casefold().count("<script") == 1
     json.loads(made(write_json))
     rows = list(csv.reader(io.StringIO(table)))
     assert len(rows) == 2

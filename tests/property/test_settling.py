@@ -11,12 +11,13 @@ import structlog
 
 from bridge.mapping import load
 from bridge.model import LEADBYTE, Call, Move, Stage, State, Track
-from bridge.operation import QuarantineProcess, carried
+from bridge.operation import LeadUpdate, Operation, QuarantineProcess, carried
 from bridge.store.life import SETTLING_POLLS
-from bridge.store.returns import SETTLE_SECONDS
+from bridge.store.returns import DEADLINE_SECONDS, SETTLE_SECONDS, TRIGGER_SECONDS
 from tests.property.box import Box
 
 HELD = {"queueId": "q", "status": "Quarantined", "response": {"quarantineId": 5}}
+SOLD = {"status": "Approved", "response": {"code": 1, "leadId": 8}}
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,15 @@ def _silent() -> Iterator[None]:
 @pytest.fixture
 def box(tmp_path: Path) -> Box:
     """A quarantined lead that was polled, mapped, and released by a person."""
-    box = Box(tmp_path)
+    box = polled(tmp_path, HELD)
+    assert outcome(box) == "Quarantined"
+    does(box, QuarantineProcess("5", "process"))
+    return box
+
+
+def polled(directory: Path, reply: Mapping[str, object]) -> Box:
+    """A lead that was polled and mapped."""
+    box = Box(directory)
     box.mappings = load(  # type: ignore[assignment]
         {
             "m.yaml": "{version: 1, leadsquared: {mode: bulk, search_by: EmailAddress}, "
@@ -37,30 +46,28 @@ def box(tmp_path: Path) -> Box:
         }
     )
     box.crm.people["a@x.example"] = {}
-    say(box, "Quarantined")
+    say(box, **reply)
     with box.store() as store:
         store.track([Track("q")], box.clock(), box.clock() + 600.0)
     box.run(60.0)
-    assert outcome(box) == "Quarantined"
-    release(box)
-    box.leadbyte.calls = 0
     return box
 
 
-def say(box: Box, status: str, **more: object) -> None:
+def say(box: Box, status: object = "Quarantined", **more: object) -> None:
     """What LeadByte says of the lead from now on."""
     box.leadbyte.replies["q"] = json.dumps(
         {**HELD, "status": status, "lead": {"email": "a@x.example"}, **more}
     )
 
 
-def release(box: Box) -> None:
-    """The lead is released, and LeadByte has said that it will do so."""
+def does(box: Box, operation: Operation) -> None:
+    """LeadByte was told to do this, and has said that it will. Polls are counted from now on."""
     with box.store() as store:
-        store.operate([carried(QuarantineProcess("5", "process"))], box.clock())
+        store.operate([carried(operation)], box.clock())
         batch = store.claim_batch(LEADBYTE, box.clock(), 1, 0.0, "c")
         call = Call("c", Stage.PUSH, LEADBYTE, box.clock(), box.clock(), "answered")
         store.record(call, [Move(one, State.SYNCED, box.clock()) for one in batch], box.clock())
+    box.leadbyte.calls = 0
 
 
 def outcome(box: Box) -> str:
@@ -115,3 +122,39 @@ def test_leadbyte_being_away_meanwhile_changes_nothing(box: Box) -> None:
     say(box, "Approved", processed="2026-01-02T00:00:00Z")
     box.run(600.0)
     assert outcome(box) == "Approved"
+
+
+def test_at_its_deadline_its_result_of_before_stands(box: Box) -> None:
+    say(box, "Pondering")
+    with box.store() as store, store._writing() as connection:  # the last minutes of a day
+        connection.execute("UPDATE queue_item SET deadline_at = deadline_at - ?", (DEADLINE_SECONDS - 600.0,))
+    box.run(300.0)
+    assert item(box)["state"] == "waiting"
+    box.run(400.0)
+    found = item(box)
+    assert (found["state"], found["reason"], found["settles_at"]) == ("resolved", None, None)
+    assert json.loads(str(found["reply"]))["status"] == "Quarantined"
+    with box.store() as store:
+        assert list(store.failures()) == []
+    assert outcome(box) == "Quarantined"
+
+
+@pytest.mark.parametrize(
+    ("operation", "seconds"),
+    [
+        (LeadUpdate("8", {"postcode": "N1"}, trigger=("1053",)), TRIGGER_SECONDS),
+        (LeadUpdate("8", {"postcode": "N1"}, "reprocess", ("1053",)), SETTLE_SECONDS),
+        (LeadUpdate("8", {"postcode": "N1"}, "reprocess"), SETTLE_SECONDS),
+    ],
+    ids=["trigger", "reprocess and trigger", "reprocess"],
+)
+def test_after_a_mere_trigger_the_words_of_before_are_soon_believed(
+    tmp_path: Path, operation: Operation, seconds: float
+) -> None:
+    """There may be nothing new to tell of it."""
+    box = polled(tmp_path, SOLD)
+    does(box, operation)
+    box.run(seconds - 5.0)
+    assert item(box)["state"] == "waiting"
+    box.run(400.0)
+    assert (item(box)["state"], outcome(box)) == ("resolved", "Approved")

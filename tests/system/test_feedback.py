@@ -327,13 +327,12 @@ def test_what_is_bad_of_one_lead_is_on_the_report_and_harms_no_other(tmp_path: P
         assert trip.settled()
 
 
-def test_a_warning_of_leadbyte_is_kept_with_what_was_done(tmp_path: Path) -> None:
+def test_a_field_that_leadbyte_did_not_set_is_on_the_report(tmp_path: Path) -> None:
     with ann(tmp_path, CHECKED) as lead:
         lead.edit(**POSTCODE, mx_City="44")
         assert lead.told == [("update", SET)]
-        (kept,) = lead.trip.deliveries(lead.prospect)
-        assert (kept["state"], kept["reason"]) == ("synced", "Unknown field 'shoesize'")
-        assert lead.trip.failures() == {}
+        (failed,) = lead.trip.failures().values()
+        assert failed.reason == "LeadByte did not set every field: Lead updated; Unknown field 'shoesize'"
 
 
 LACKING: Final = {
@@ -441,6 +440,157 @@ def test_what_could_not_be_mapped_is_mended_in_the_file(tmp_path: Path) -> None:
         lead.trip.quiet()
         assert lead.reason == ""
         assert [values["newPayout"] for _, values in lead.told] == [Decimal("80.00")]
+
+
+# on the report
+def test_what_failed_stays_on_the_report_when_a_later_look_cannot_be_mapped(tmp_path: Path) -> None:
+    with ann(tmp_path, example("book-sale")) as lead:
+        keys = lead.trip.world.leadbyte_keys
+        keys[lead.trip.world.leadbyte_key] = PERMISSIONS - {"Update Payout/Revenue"}
+        lead.edit(**SOLD, mx_Payout="80")
+        lead.edit(mx_Payout="80 GBP")
+        failed, unmapped = (one["reason"] for one in lead.trip.deliveries(lead.prospect))
+        assert "Update Payout/Revenue" in failed
+        assert "not an amount" in unmapped
+        assert open_of(lead) == [failed, unmapped]
+        keys[lead.trip.world.leadbyte_key] = PERMISSIONS
+        lead.edit(mx_Payout="80")
+        assert open_of(lead) == [failed]
+        assert lead.told == []
+        assert lead.trip.resync() == 1
+        lead.trip.quiet()
+        booked = {"newPayout": Decimal("80.00"), "BID": "33"}
+        assert (lead.told, open_of(lead)) == ([("financials", booked)], [])
+        assert lead.trip.resync() == 0
+        assert lead.trip.settled()
+
+
+def open_of(lead: Ann) -> list[str]:
+    """Why there are deliveries of hers that failed, oldest first."""
+    return [str(one["reason"]) for one in lead.trip.deliveries(lead.prospect) if one["state"] == "failed"]
+
+
+# another LeadByte lead of the same person
+NOT_DECIDED: Final = (
+    "done for an earlier LeadByte lead of this person; for another one only by a new decision"
+)
+BOOKED: Final = {"newPayout": Decimal("80.00"), "BID": "33"}
+AMOUNT: Final = {**SOLD, "mx_Payout": "80"}
+
+
+def another(lead: Ann, start: Callable[..., str] = add_approved) -> str:
+    """She fills in another form; the bridge writes what comes of it to the CRM. The new lead's id in LeadByte."""
+    lead.trip.later()
+    queue_id = start(
+        lead.trip.world, {"firstname": "Ann", "email": "ann@example.com", "phone1": "07700 900123"}
+    )
+    lead.trip.track(queue_id)
+    lead.trip.quiet()
+    response = lead.trip.world.queue[queue_id].reply["response"]
+    return str(response["leadId" if start is add_approved else "quarantineId"])
+
+
+def not_done(lead: Ann) -> list[str]:
+    """The ids of her LeadByte leads for which something was not done for want of a decision."""
+    kept = [one for one in lead.trip.deliveries(lead.prospect) if one["reason"] == NOT_DECIDED]
+    assert {one["state"] for one in kept} <= {"skipped"}
+    return [str(one["fields"][next(iter(one["keys"]))]) for one in kept]
+
+
+def elsewhere(lead: Ann, number: int) -> str:
+    """A lead of LeadByte that the bridge knows nothing of."""
+    add_approved(lead.trip.world, {"email": f"lead{number}@example.com"}, lead_id=number)
+    return str(number)
+
+
+def many_forms() -> World:
+    """An account that takes the same person twice."""
+    world = account()
+    world.campaign.rules.duplicate_by = ()
+    return world
+
+
+@pytest.mark.parametrize("forward", [FORWARD, NO_COLUMN], ids=["in the column", "learned"])
+def test_a_sale_is_not_booked_again_for_another_form_of_the_same_person(tmp_path: Path, forward: str) -> None:
+    with ann(tmp_path, example("book-sale"), world=many_forms(), forward=forward) as lead:
+        lead.edit(**AMOUNT)
+        booked = [("financials", lead.id, BOOKED)]
+        assert lead.trip.operations() == booked
+        new = another(lead)
+        assert new != lead.id
+        for same in ("80.0", "80.00"):
+            lead.edit(mx_Payout=same)
+        assert lead.trip.settled()
+        assert (lead.trip.operations(), not_done(lead)) == (booked, [new])
+        assert lead.trip.failures() == {}
+        lead.edit(ProspectStage="Prospect")
+        lead.edit(**SOLD)
+        assert lead.trip.operations() == [*booked, ("financials", new, BOOKED)]
+        lead.edit(ProspectStage="Prospect")
+        lead.edit(**SOLD)
+        assert lead.trip.settled()
+        assert (len(lead.trip.operations()), not_done(lead)) == (2, [new]), "once"
+
+
+def test_other_values_are_a_decision_about_the_lead_of_now(tmp_path: Path) -> None:
+    with ann(tmp_path, example("book-sale"), world=many_forms()) as lead:
+        lead.edit(**AMOUNT)
+        new = another(lead)
+        lead.edit(mx_Payout="95")
+        more = {**BOOKED, "newPayout": Decimal("95.00")}
+        assert lead.trip.operations() == [("financials", lead.id, BOOKED), ("financials", new, more)]
+
+
+def test_every_further_form_is_recorded_once(tmp_path: Path) -> None:
+    with ann(tmp_path, example("book-sale"), world=many_forms()) as lead:
+        lead.edit(**AMOUNT)
+        newer = [another(lead), another(lead)]
+        lead.edit(Notes="called her")
+        assert (len(lead.trip.operations()), not_done(lead)) == (1, newer)
+
+
+def test_a_wrong_id_that_a_person_corrects_is_acted_on(tmp_path: Path) -> None:
+    with ann(tmp_path, example("book-sale"), world=many_forms()) as lead:
+        wrong, right = (elsewhere(lead, number) for number in (77, 78))
+        lead.edit(mx_LeadByte_Id=wrong)
+        lead.edit(**AMOUNT)
+        assert lead.trip.operations() == [("financials", wrong, BOOKED)]
+        lead.edit(mx_LeadByte_Id=right)
+        assert lead.trip.operations()[1:] == [("financials", right, BOOKED)]
+        assert not_done(lead) == []
+
+
+def test_a_sale_booked_by_the_way_forwards_id_follows_the_id_that_a_person_sets(tmp_path: Path) -> None:
+    with ann(tmp_path, example("book-sale"), world=many_forms()) as lead:
+        lead.edit(**AMOUNT)
+        right = elsewhere(lead, 78)
+        lead.edit(mx_LeadByte_Id=right)
+        assert lead.trip.operations() == [("financials", lead.id, BOOKED), ("financials", right, BOOKED)]
+        assert not_done(lead) == []
+
+
+STAYING: Final = asked(
+    "quarantine_id: learned\naction: reject", when="ProspectStage == 'Disqualified' && mx_Outcome != 'Sold'"
+)
+
+
+@pytest.mark.parametrize("reject", [STAYING, example("reject-quarantined")], ids=["stays", "leaves"])
+def test_another_quarantined_lead_of_the_same_person_is_not_rejected_unasked(
+    tmp_path: Path, reject: str
+) -> None:
+    with ann(tmp_path, reject, world=many_forms(), quarantined=True) as lead:
+        lead.edit(ProspectStage="Disqualified")
+        rejected: list[tuple[str, str, Mapping[str, Any]]] = [("reject", lead.id, {})]
+        assert lead.trip.operations() == rejected
+        new = another(lead, add_quarantined)
+        assert new != lead.id
+        assert lead.trip.crm(lead.prospect)["mx_Outcome"] == "Quarantined"
+        assert lead.trip.settled()
+        assert (lead.trip.operations(), not_done(lead)) == (rejected, [new])
+        lead.edit(ProspectStage="Prospect")
+        lead.edit(ProspectStage="Disqualified")
+        assert lead.trip.operations() == [*rejected, ("reject", new, {})]
+        assert lead.trip.settled()
 
 
 # what LeadByte then decides

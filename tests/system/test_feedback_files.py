@@ -43,6 +43,7 @@ SENT = [
 ]
 SHAPES = {
     "flat": LEAD,
+    "printed": {"leads": [LEAD]},
     "webhook": {"Before": {"ProspectStage": "Prospect"}, "After": LEAD},
     "looked up": [LEAD],
     "properties": {"LeadPropertyList": [{"Attribute": name, "Value": value} for name, value in LEAD.items()]},

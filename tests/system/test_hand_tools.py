@@ -17,7 +17,9 @@ from typing import Any
 
 import pytest
 
-from bridge.operation import LeadUpdate, carried
+from bridge.model import Change, ItemState, Lane, Mapped, PollRecord, QueueReply, State, Track, Verdict
+from bridge.operation import LeadUpdate, QuarantineProcess, carried
+from bridge.ports import Birth, Decision, Store
 from bridge.store import open_store
 from tests.system.conftest import COMMAND, PATIENCE, Bridge, Simulator, bridged
 
@@ -197,6 +199,40 @@ def test_one_bad_line_keeps_all_from_being_sent(bridge: Bridge, leads: Leads) ->
     assert not bridge.database.exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (
+            ("update", "1", "--set", "a=b", "--set", "A=c"),
+            "--set 2: the same field is set twice; set it once",
+        ),
+        (
+            ("financials", "01", "1", "--payout", "80.00"),
+            "argument:2: argument:1 has this lead already; name each lead once",
+        ),
+        (
+            ("release", "0", "00", "--yes"),
+            "argument:2: argument:1 has this lead already; name each lead once",
+        ),
+    ],
+)
+def test_a_lead_or_a_field_that_is_named_twice_is_refused_however_it_is_spelt(
+    bridge: Bridge, leads: Leads, words: tuple[str, ...], problem: str
+) -> None:
+    said = bridge("leadbyte", *words)
+    assert (said.code, said.errors[0]) == (2, problem)
+    assert leads.simulator.world.called("leadbyte") == 0
+    assert not bridge.database.exists()
+
+
+def test_the_help_says_who_sees_what_is_set(bridge: Bridge) -> None:
+    told = " ".join(bridge("leadbyte", "update", "--help").stdout.split())
+    assert (
+        "Seen in the shell's history and the list of processes: give people's data with --from - instead."
+        in told
+    )
+
+
 # asking
 
 
@@ -282,6 +318,76 @@ def test_a_lost_answer_is_in_doubt_until_a_person_says_what_it_was(bridge: Bridg
     assert bridge("resolve", str(doubted), "--as", "done").stdout == "1 settled as done\n"
     assert [kind for kind, _, _ in leads.done] == ["release"]
     assert world.repeated == 0
+
+
+FIRING = Lane("async", "", "automations")
+BOTH_WAYS = {
+    "leadbyte": [
+        carried(LeadUpdate("7", {"postcode": "N1"}, "reprocess")),
+        carried(QuarantineProcess("5", "process")),
+    ],
+    "leadsquared": [
+        Mapped({"EmailAddress": "ann@example.com", "mx_Status": "Sold"}, ("EmailAddress",), FIRING),
+        Mapped({"Phone": "+44-7700900123", "mx_Buyer": "Bob"}, ("Phone",), FIRING),
+    ],
+}
+TOLD = {
+    "leadbyte": ["to LeadByte: update, reprocess", "to LeadByte: release"],
+    "leadsquared": ["to LeadSquared: EmailAddress, mx_Status", "to LeadSquared: Phone, mx_Buyer"],
+}
+
+
+def doubted(bridge: Bridge, target: str, count: int) -> None:
+    """A lead `one` of which so many deliveries were being sent as the process died."""
+    with closing(open_store(bridge.state)) as store:
+        (store_changed if target == "leadbyte" else store_result)(store)
+        (item,) = store.unmapped(1)
+        made = {f"m{number}": mapped for number, mapped in enumerate(BOTH_WAYS[target][:count])}
+        if target == "leadbyte":
+            decided = [Decision(name, State.PENDING, one.lane.kind, one) for name, one in made.items()]
+            store.record_decided(item, decided, 3.0)
+        else:
+            births = [Birth(item.id, name, State.PENDING, one, at=2.0) for name, one in made.items()]
+            store.record_mapped([item], births, 3.0)
+        mode = "async" if target == "leadsquared" else target
+        claimed = [len(store.claim_batch(mode, 1e9, 25, 0.0, f"c{n}")) for n in range(count)]
+        assert (sum(claimed), store.recover(4.0)) == (count, count)
+
+
+def store_changed(store: Store) -> None:
+    store.observe([Change("one", 2.0, {"mx_Status": "Sold"})], 2.0)
+
+
+def store_result(store: Store) -> None:
+    store.track([Track("one")], 1.0, 9.0)
+    (item,) = store.claim_waiting(1.0, 1)
+    reply = QueueReply(Verdict.FINAL, "Approved", None, {}, "{}")
+    store.record_polls([PollRecord(item.id, ItemState.RESOLVED, 2.0, None, reply)], 2.0)
+
+
+def states(bridge: Bridge) -> list[str]:
+    return [delivery["state"] for delivery in bridge.lead("one")["deliveries"]]
+
+
+@pytest.mark.parametrize("target", sorted(BOTH_WAYS))
+def test_one_word_settles_one_doubt_and_several_are_told_apart(bridge: Bridge, target: str) -> None:
+    doubted(bridge, target, 2)
+    said = bridge("resolve", "one", "--as", "done")
+    assert (said.code, said.stdout) == (2, "")
+    ids = [delivery["id"] for delivery in bridge.lead("one")["deliveries"]]
+    assert said.errors == [
+        "one: 2 deliveries of it are in doubt, and nothing was settled; look at each on the other side, then name one "
+        "by its number",
+        *(
+            f"delivery {id_}: m{number}, {what}; `bridge resolve {id_} --as done|not-done`"
+            for number, (id_, what) in enumerate(zip(ids, TOLD[target], strict=True))
+        ),
+    ]
+    assert states(bridge) == ["in_doubt", "in_doubt"]
+    assert bridge("resolve", str(ids[1]), "--as", "not-done").stdout == "1 settled as not-done\n"
+    assert states(bridge) == ["in_doubt", "failed"]
+    assert bridge("resolve", "one", "--as", "done").stdout == "1 settled as done\n"
+    assert states(bridge) == ["synced", "failed"]
 
 
 def test_a_refused_key_ends_the_command_and_says_what_stays(bridge: Bridge, leads: Leads) -> None:

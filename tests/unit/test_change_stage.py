@@ -22,13 +22,20 @@ from bridge.errors import CallError, Denied, LostAnswer, Refused, ServerFault, T
 from bridge.leadsquared.changes import read_changes
 from bridge.mapping import AnyMapping, load
 from bridge.model import Change
-from bridge.pipeline.changes import CHECKPOINT, HOPELESS_LOOKS, ChangeStage, Looking
+from bridge.pipeline.changes import (
+    CHECKPOINT,
+    HOPELESS_LOOKS,
+    LATE_SECONDS,
+    NOTICED_SECONDS,
+    ChangeStage,
+    Looking,
+)
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.gate import Gate
 from bridge.pipeline.look import OVERLAP_SECONDS, QUIET_SECONDS, Look
 from bridge.policy.health import SideState
 from bridge.policy.window import Limit
-from bridge.ports import ChangePage, ChangeSource
+from bridge.ports import ChangePage, ChangeSource, Names
 from bridge.store import SqliteStore, open_store
 from tests.property.box import VirtualLoop
 
@@ -106,7 +113,7 @@ class Crm:
         return answer
 
     def shown(self, name: str, columns: Sequence[str]) -> Change:
-        """A lead as a page, or a webhook, shows it: its moment to the second."""
+        """A lead as a page shows it: its moment to the second."""
         lead = self.leads[name]
         return Change(
             name, float(int(lead.modified)), {column: lead.values.get(column, "") for column in columns}
@@ -131,8 +138,8 @@ class Scene:
         self.gate = Gate("leadsquared", limit, self.steady, random.Random(1))  # noqa: S311 - no secret
         self.stage = self.new_stage()
 
-    def new_stage(self, source: ChangeSource | None = None) -> ChangeStage:
-        looking = Looking(INTERVAL, FIRST, self.crm.ping)
+    def new_stage(self, source: ChangeSource | None = None, interval: float = INTERVAL) -> ChangeStage:
+        looking = Looking(interval, FIRST, self.crm.ping)
         told = (self.store, Desk(), source or self.crm, self.gate, lambda: self.mappings, looking)
         return ChangeStage(*told, self.clock, self.steady)
 
@@ -161,9 +168,18 @@ class Scene:
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(asyncio.wait_for(work, 1e6))
 
-    def told(self, change: Change | None) -> None:
-        """A webhook."""
-        self.run(self.stage.notice(change))
+    def knock(self) -> None:
+        """A webhook; what it led to at once is done."""
+
+        async def knocked() -> None:
+            self.stage.notice()
+            await asyncio.sleep(0)
+
+        self.run(knocked())
+
+    def observed(self, change: Change) -> None:
+        """A look that the store is told of by hand."""
+        self.store.observe([change], self.clock())
 
     def kept(self) -> Mapping[str, Mapping[str, str]]:
         rows = self.store._all("SELECT queue_id, reply FROM queue_item WHERE source = 'leadsquared'")
@@ -202,7 +218,8 @@ def test_the_first_look_goes_back_as_far_as_set_and_asks_for_what_mappings_need(
         "ann": {"EmailAddress": "Ann@x.example", "ProspectStage": "", "mx_LeadByte_Id": "", "mx_Zip": "N1"}
     }
     (item,) = scene.store.unmapped(9)
-    assert scene.store.known_as(item.id) == ["emailaddress=ann@x.example", "prospectid=ann"]
+    ann = ("emailaddress=ann@x.example", "prospectid=ann")
+    assert scene.store.names(item.id) == Names(ann[:1], ann)
 
 
 def test_the_next_looks_begin_at_the_checkpoint_with_an_overlap_once_in_an_interval(scene: Scene) -> None:
@@ -228,6 +245,47 @@ def test_without_a_feedback_mapping_nobody_is_asked_and_nobody_waits(scene: Scen
     scene.work(10 * INTERVAL)
     assert (scene.crm.calls, scene.gate.window.in_flight) == ([], 0)
     assert scene.stage.columns == ()
+
+
+BY_PHONE = FORWARD.replace("by: EmailAddress", "by: [Phone, EmailAddress]").replace(
+    "fields: {", "fields: {Phone: lead.phone1, "
+)
+BY_ID = "version: 1\nleadsquared: {mode: async}\nfields: {ProspectID: lead.ref, LastName: lead.lastname}\n"
+EMAIL, PHONE, ID = "emailaddress=ann@x.example", "phone=+44-7700900123", "prospectid=ann"
+
+
+@pytest.mark.parametrize(
+    ("files", "held", "found_by"),
+    [
+        ([BY_PHONE], {"EmailAddress": "Ann@x.example", "Phone": "+44-7700900123"}, [PHONE]),
+        ([BY_PHONE], {"EmailAddress": "Ann@x.example"}, [EMAIL]),
+        ([BY_PHONE], {}, []),
+        ([BY_ID], {"EmailAddress": "Ann@x.example"}, [ID]),
+        ([BY_PHONE, FORWARD], {"EmailAddress": "Ann@x.example", "Phone": "+44-7700900123"}, [PHONE, EMAIL]),
+        ([FORWARD, FORWARD], {"EmailAddress": "Ann@x.example"}, [EMAIL]),
+    ],
+)
+def test_a_lead_is_found_by_the_first_key_of_each_way_forward_that_it_has_a_value_for(
+    scene: Scene, files: list[str], held: dict[str, str], found_by: list[str]
+) -> None:
+    scene.mappings = mappings(**{f"a{n}": text for n, text in enumerate(files)}, back=BACK)
+    scene.crm.edit("ann", mx_Zip="N1", **held)
+    scene.look()
+    (item,) = scene.store.unmapped(9)
+    names = scene.store.names(item.id)
+    assert list(names.found_by) == found_by
+    assert {ID, *found_by} <= set(names.known_as)
+    assert (EMAIL in names.known_as) == ("EmailAddress" in held and BY_ID not in files)
+
+
+def test_a_name_that_a_lead_had_is_told_apart_from_those_that_it_has(scene: Scene) -> None:
+    for address in ("old@x.example", "new@x.example"):
+        scene.work(2.0)
+        scene.crm.edit("ann", mx_Zip="N1", EmailAddress=address)
+        scene.work(INTERVAL + 1.0)
+    (item,) = scene.store.unmapped(9)
+    new = ("emailaddress=new@x.example",)
+    assert scene.store.names(item.id) == Names(new, (*new, ID), ("emailaddress=old@x.example",))
 
 
 def test_columns_follow_the_mapping_files_while_it_runs(scene: Scene) -> None:
@@ -444,52 +502,53 @@ def test_a_clock_that_is_set_back_neither_stops_the_looks_nor_moves_the_checkpoi
 # webhooks
 
 
-def test_a_webhook_and_a_look_of_one_change_act_once_in_either_order(scene: Scene) -> None:
-    scene.crm.edit("ann", mx_Zip="N1")
-    change = scene.crm.shown("ann", COLUMNS)
-    scene.told(change)
-    assert (scene.mapped(), scene.crm.calls) == (["ann"], [])
-    scene.look()
-    assert scene.mapped() == []
-    scene.crm.edit("ann", mx_Zip="N2")
-    scene.work(INTERVAL + 1.0)
-    assert scene.mapped() == ["ann"]
-    scene.told(scene.crm.shown("ann", COLUMNS))
-    scene.told(scene.crm.shown("ann", COLUMNS))
-    assert scene.mapped() == []
-
-
 def test_an_older_look_after_a_newer_one_changes_nothing(scene: Scene) -> None:
     scene.crm.edit("ann", mx_Zip="N1")
     older = scene.crm.shown("ann", COLUMNS)
     scene.work(1.5)
     scene.crm.edit("ann", mx_Zip="N2")
-    scene.told(scene.crm.shown("ann", COLUMNS))
-    scene.told(older)
+    scene.observed(scene.crm.shown("ann", COLUMNS))
+    scene.observed(older)
     assert scene.kept()["ann"]["mx_Zip"] == "N2"
 
 
-@pytest.mark.parametrize("how", ["nothing of use", "no moment"])
-def test_a_webhook_that_does_not_tell_enough_leads_to_a_look_at_once(scene: Scene, how: str) -> None:
-    scene.work(2.0)
+def test_a_knock_leads_to_a_look_at_once_and_to_another_one_soon(scene: Scene) -> None:
+    scene.work(NOTICED_SECONDS)
     assert len(scene.crm.calls) == 1
     scene.crm.edit("ann", mx_Zip="N1")
-    scene.told(None if how == "nothing of use" else Change("ann", 0.0, {"mx_Zip": "wrong"}))
-    scene.run(asyncio.sleep(0))
+    scene.knock()
     assert len(scene.crm.calls) == 2, "without a tick of the service"
-    assert scene.kept()["ann"]["mx_Zip"] == "N1"
+    assert scene.mapped() == ["ann"]
+    scene.crm.edit("ann", mx_Zip="N2")
+    scene.work(LATE_SECONDS - 0.5)
+    assert len(scene.crm.calls) == 2
+    scene.work(1.0)
+    assert scene.mapped() == ["ann"], "what LeadSquared did not show at once"
+    scene.work(INTERVAL - 1.0)
+    assert len(scene.crm.calls) == 3, "then at the usual pace"
+    scene.work(1.5)
+    assert len(scene.crm.calls) == 4
 
 
-def test_a_flood_of_such_webhooks_is_one_look_a_second(scene: Scene) -> None:
-    scene.work(2.0)
-    for _ in range(100):
-        scene.told(None)
+def test_looks_that_follow_one_another_sooner_are_not_put_off_by_a_knock(scene: Scene) -> None:
+    scene.stage = scene.new_stage(interval=3.0)
+    scene.work(2.5)
+    scene.knock()
+    scene.work(3.5)
+    assert [round(b - a, 1) for a, b in pairwise(scene.crm.times)] == [2.5, 3.0]
+
+
+def test_a_flood_of_knocks_is_one_look_every_two_seconds(scene: Scene) -> None:
+    scene.work(NOTICED_SECONDS)
+    for _ in range(200):
+        scene.knock()
         scene.work(0.05)
-    spent = scene.loop.now - 2.0
-    assert len(scene.crm.calls) <= 2 + spent
+    spent = scene.loop.now - NOTICED_SECONDS
+    assert spent / NOTICED_SECONDS - 1 <= len(scene.crm.calls) - 1 <= spent / NOTICED_SECONDS + 1
+    assert min(b - a for a, b in pairwise(scene.crm.times)) >= NOTICED_SECONDS
 
 
-def test_a_webhook_while_a_look_is_under_way_is_followed_by_another(scene: Scene) -> None:
+def test_a_knock_while_a_look_is_under_way_is_followed_by_another_look(scene: Scene) -> None:
     for n in range(4):
         scene.crm.edit(f"p{n}", mx_Zip="1")
 
@@ -497,12 +556,19 @@ def test_a_webhook_while_a_look_is_under_way_is_followed_by_another(scene: Scene
         if page == 2:
             scene.crm.meanwhile = lambda _page: None
             scene.crm.edit("p0", mx_Zip="2")
-            scene.loop.create_task(scene.stage.notice(None))
+            scene.stage.notice()
 
     scene.crm.meanwhile = edited
-    scene.work(2.5)
+    scene.work(NOTICED_SECONDS + 0.5)
     assert scene.crm.pages == [1, 2, 1, 2]
     assert scene.kept()["p0"]["mx_Zip"] == "2"
+
+
+def test_a_knock_where_no_mapping_is_about_changes_asks_nobody(scene: Scene) -> None:
+    scene.mappings = mappings(forward=FORWARD)
+    scene.knock()
+    scene.work(LATE_SECONDS + 1.0)
+    assert scene.crm.calls == []
 
 
 # what goes wrong
@@ -514,10 +580,9 @@ def test_what_is_wrong_with_looks_alone_holds_nobody_else_back(scene: Scene, err
     scene.work(3600.0)
     assert scene.gate.health.state is SideState.UP
     assert 5 <= len(scene.crm.calls) <= 25, "pauses grow to five minutes"
-    scene.told(None)
-    scene.run(asyncio.sleep(0))
+    scene.knock()
     asked = len(scene.crm.calls)
-    scene.told(None)
+    scene.knock()
     assert len(scene.crm.calls) == asked, "nor does a webhook shorten them"
     with pytest.raises(type(error), match="changes cannot be read: "):
         scene.stage.done()
@@ -597,7 +662,7 @@ class Backlog:
         self.times.append(self.scene.steady())
         await asyncio.sleep(0.01)
         if page == self.pages // 2:
-            await self.scene.stage.notice(Change("told", START + 1, dict.fromkeys(columns, "webhook")))
+            self.scene.stage.notice()
         self.most_held = max(self.most_held, sum(ref() is not None for ref in self.held))
         rows = Rows(
             Change(f"{page}-{n}", START - 99, dict.fromkeys(columns, f"{page}.{n}")) for n in range(self.rows)
@@ -613,8 +678,7 @@ def test_a_long_backlog_is_read_within_the_limit_a_page_at_a_time_while_webhooks
         scene.stage = scene.new_stage(backlog)
         scene.work(25.0)
         assert scene.stage.done()
-        assert len(scene.kept()) == 100 * 100 + 1
-        assert scene.kept()["told"]["mx_Zip"] == "webhook"
+        assert len(scene.kept()) == 100 * 100
         assert backlog.most_held <= 2, "pages are not piled up"
         busiest = max(sum(at <= other < at + 5.0 for other in backlog.times) for at in backlog.times)
         assert busiest <= 25

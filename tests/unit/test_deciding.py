@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +41,7 @@ financials: {payout: Payout}
 """
 VALUES = {"Stage": "Sold", "Id": "7", "Zip": "N1", "Payout": "80"}
 UPDATE = {"lead_id": "7", "update.postcode": "N1"}
+OLD = "phone=+44-7700900123"
 BOOKED = {"lead_id": "7", "financials.payout": "80.00"}
 
 
@@ -83,7 +86,8 @@ def test_what_a_lead_is_not_asked_for_any_more_is_taken_back() -> None:
 
 
 def test_a_lead_that_is_left_out_takes_back_everything() -> None:
-    assert list(decide(back(), lead(Stage="New"))) == [Decision("back", State.SKIPPED, left=True)]
+    [left] = decide(back(), lead(Stage="New"))
+    assert (left.mapping, left.state, left.kind, left.left) == ("back", State.SKIPPED, "", True)
 
 
 def test_a_lead_that_cannot_be_mapped_fails_with_its_reason_and_acts_on_nothing() -> None:
@@ -99,13 +103,17 @@ def test_an_echo_is_agreed_and_counts_as_acted() -> None:
     assert update.acted == fingerprint(update.mapped)
 
 
+FILLED = SOLD.replace("Stage == 'Sold'", "Zip != ''")
+"""`when` looks at nothing but what the update is made from."""
+
+
 def test_a_wish_of_which_nothing_is_left_is_agreed() -> None:
-    [update, _] = real(decide(back(), lead(ours={"Zip": "N1"})))
+    [update, _] = real(decide(back(FILLED), lead(ours={"Zip": "N1"})))
     assert update.agreed
 
 
 def test_a_rule_acts_on_the_whole_set_though_it_tells_only_news() -> None:
-    text = SOLD.replace("{postcode: Zip}", "{postcode: Zip, city: City}")
+    text = FILLED.replace("{postcode: Zip}", "{postcode: Zip, city: City}")
     whole, cut = (
         real(decide(back(text), lead(ours=ours, City="York")))[0] for ours in ({}, {"City": "York"})
     )
@@ -114,13 +122,48 @@ def test_a_rule_acts_on_the_whole_set_though_it_tells_only_news() -> None:
     assert cut.acted == whole.acted
 
 
+@pytest.mark.parametrize(("ours", "agreed"), [({}, False), ({"Stage": "Sold"}, True)])
+def test_what_a_person_decided_on_is_said_with_all_its_values(ours: Mapping[str, str], agreed: bool) -> None:
+    """By a column of `when` that holds something of theirs; where it holds LeadByte's, there is no news."""
+    [update, _] = real(decide(back(), lead(ours={"Zip": "N1", **ours})))
+    assert update.mapped
+    assert (update.agreed, update.mapped.fields) == (agreed, UPDATE)
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "kinds"),
+    [
+        (SOLD, {"ours": {"Id": "7"}}, {"financials"}),
+        (SOLD, {"ours": {"Id": "6"}}, set()),
+        (SOLD, {}, set()),
+        (SOLD, {"learned": Learned("7"), "Id": ""}, {"financials"}),
+        (SOLD + "action: reprocess\n", {"ours": {"Id": "7"}}, {"lead", "financials"}),
+    ],
+    ids=["forward wrote it", "changed since", "a person's", "empty and learned", "an action"],
+)
+def test_what_is_done_once_is_known_by_its_values_where_the_id_is_the_way_forwards(
+    text: str, told: Mapping[str, Any], kinds: set[str]
+) -> None:
+    found = real(decide(back(text), lead(**told)))
+    assert {one.kind for one in found if one.values is not None} == kinds
+
+
+def test_what_is_done_once_is_known_by_the_same_values_under_another_id() -> None:
+    one, other, more = (
+        real(decide(back(), lead(Learned(id_), Id="", Payout=payout)))[1]
+        for id_, payout in (("7", "80"), ("8", "80"), ("8", "90"))
+    )
+    assert one.values == other.values != more.values
+    assert one.acted != other.acted
+
+
 def test_a_dry_run_records_what_would_be_sent_and_no_more() -> None:
     dry = back(dry_run="true")
     update, booked = real(decide(dry, lead()))
     assert update.mapped
     assert (update.state, update.mapped.fields, update.reason) == (State.SKIPPED, UPDATE, DRY_RUN)
     assert (update.acted, update.agreed) == (fingerprint(update.mapped), False)
-    [only] = real(decide(dry, lead(ours={"Zip": "N1"})))
+    [only] = real(decide(dry, lead(ours={"Stage": "Sold", "Zip": "N1"})))
     assert only.kind == booked.kind == "financials"
 
 
@@ -157,16 +200,35 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
         yield store
 
 
-def looked_at(store: SqliteStore) -> ResolvedItem:
-    store.observe([change(20.0, P1, ANN, **VALUES)], 20.0)
+def looked_at(store: SqliteStore, *found_by: str) -> ResolvedItem:
+    store.observe([replace(change(20.0, P1, ANN, OLD, **VALUES), found_by=found_by)], 20.0)
     [item] = [one for one in store.unmapped(10) if one.queue_id == P1]
     return item
 
 
 def test_a_lead_is_seen_with_what_the_way_forward_knows(store: SqliteStore) -> None:
     FeedbackContract().forward(store, "q1", Learned("7", "5"))
-    found = seen(store, looked_at(store))
+    found = seen(store, looked_at(store, ANN))
     assert (found.values, found.learned) == (VALUES, Learned("7", "5"))
+    assert found.written == {"emailaddress": {digest("a@example.com")}}
+
+
+def test_ids_are_learned_by_those_names_alone_that_the_way_forward_looks_for_first(
+    store: SqliteStore,
+) -> None:
+    FeedbackContract().forward(store, "q1", Learned("7", "5"))
+    found = seen(store, looked_at(store, OLD))
+    assert found.learned == Learned()
+    assert found.written == {"emailaddress": {digest("a@example.com")}}
+
+
+def test_what_was_written_under_a_former_name_is_known_and_no_id_is(store: SqliteStore) -> None:
+    FeedbackContract().forward(store, "q1", Learned("7", "5"))
+    looked_at(store, ANN)
+    store.observe([replace(change(30.0, P1, OLD, **{**VALUES, "Zip": "N2"}), found_by=[OLD])], 30.0)
+    [item] = [one for one in store.unmapped(10) if one.queue_id == P1]
+    found = seen(store, item)
+    assert found.learned == Learned()
     assert found.written == {"emailaddress": {digest("a@example.com")}}
 
 

@@ -32,6 +32,7 @@ PAGES = [
     "deploy/backup.md",
     "deploy/container.md",
     "deploy/kubernetes.md",
+    "deploy/monitoring.md",
     "deploy/privacy.md",
     "deploy/systemd.md",
     "deploy/upgrade.md",
@@ -135,12 +136,17 @@ def test_advice_is_that_of_the_report() -> None:
         where, _, reason = example.rpartition("* ") if example.startswith("*") else ("", "", example)
         state = where.strip("*:") if where.strip("*:") in hints.BY_STATE else "failed"
         stage = "map" if "stage map" in where else "push"
-        ours = state == "in_doubt" and "LeadByte" in reason
+        ours = "to LeadByte" in where or (state == "in_doubt" and "LeadByte" in reason)
         told = "" if example == "*anything else*" else reason
         assert hints.hint(state, stage, told, to_leadbyte=ours) == advice
         given[advice] = reason
     known = {advice for _, advice in hints.FAMILIES} | set(hints.BY_STATE.values())
-    assert set(given) == known | {hints.MAPPING, hints.OTHER, hints.LEADBYTE_IN_DOUBT}
+    assert set(given) == known | {
+        hints.MAPPING,
+        hints.FEEDBACK_MAPPING,
+        hints.OTHER,
+        hints.LEADBYTE_IN_DOUBT,
+    }
 
 
 def test_the_mapping_examples_load_and_pass_their_tests() -> None:

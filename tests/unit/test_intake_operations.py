@@ -75,6 +75,34 @@ def test_a_line_that_says_otherwise_wins_over_the_command() -> None:
     ]
 
 
+def test_a_line_and_the_command_name_a_field_in_one_spelling() -> None:
+    own, other = read("update", "leadId,C1\n7,own\n8,\n", Given({"c1": "all"}))
+    assert str(own).startswith("f:2: a field is named in two spellings that differ in case alone")
+    assert other == LeadUpdate("8", {"c1": "all"})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("1", "01", True),
+        ("007", "7", True),
+        ("0", "00", True),
+        ("7A", "7a", True),
+        ("07a", "7a", False),
+        ("10", "1", False),
+    ],
+)
+def test_ids_that_are_one_number_name_one_lead(first: str, second: str, same: bool) -> None:
+    _, told = read("release", f"quarantineId\n{first}\n{second}\n")
+    twice = "f:3: f:2 has this lead already; name each lead once"
+    assert told == (twice if same else QuarantineProcess(second, "process"))
+
+
+def test_a_lead_and_a_quarantined_lead_may_have_the_same_id() -> None:
+    text = '{"leadId": 7, "c1": 1}\n{"quarantineId": 7, "c1": 1}\n'
+    assert read("update", text) == [LeadUpdate("7", {"c1": "1"}), QuarantineUpdate("7", {"c1": "1"})]
+
+
 def test_every_bad_line_is_told_by_its_number() -> None:
     rows = ["leadId,payout", "1,80.00", "x,1", "7,-1", "1,2", "8,1.005", "9,1,2", '10,"£3', "11,"]
     first, *told = read("financials", "\n".join(rows))
@@ -109,6 +137,9 @@ def test_every_bad_line_is_told_by_its_number() -> None:
         ("update", "leadId,quarantineId,c1\n7,8,x\n", "by nothing else"),
         ("update", '{"c1": "x", "leadId": null}', "must be named by its leadId or quarantineId"),
         ("update", '{"leadId": 7, "lead_id": 8, "c1": 1}', "in two spellings"),
+        ("update", "leadId,c1,C1\n7,,x\n", "f:1: the header names a column twice"),
+        ("update", '{"leadId": 7, "c1": 1, "C1": 2}', "f:1: a field is named in two spellings"),
+        ("update", '{"leadId": 7, "update": {"c1": 1, "C1 ": 2}}', "f:1: a field is named in two spellings"),
         ("update", '{"leadId": 7, "update": {"c1": 1}, "c2": 2}', "more beside `update`"),
         ("update", '{"leadId": 7, "update": "c1"}', "update: is no JSON object"),
         ("update", '{"leadId": 7, "c1": {}}', "a field: is neither"),

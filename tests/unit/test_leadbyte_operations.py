@@ -400,7 +400,12 @@ def test_both_spellings_at_once_must_agree() -> None:
 
 
 def test_each_release_goes_to_the_entry_that_it_names() -> None:
-    batch = [RELEASE, QuarantineUpdate("6", ZIP, "reject"), LeadUpdate("6", ZIP), QuarantineUpdate("7", ZIP)]
+    batch: list[Update] = [
+        RELEASE,
+        QuarantineUpdate("6", ZIP, "reject"),
+        LeadUpdate("6", ZIP),
+        QuarantineUpdate("7", ZIP),
+    ]
     body = answer(
         held(),
         held("6"),
@@ -524,9 +529,10 @@ def test_refused_financials_are_the_leads_own_reason(status: int) -> None:
         (401, "no"),
         (403, {"status": "Error", "message": "not for you"}),
         (200, {"status": "Error", "message": "Invalid API key"}),
-        (200, {"status": "Error", "message": "No permission", "leads": [record(success=False)]}),
         (400, {"message": "You do not have permission"}),
-        (500, {"error": "Unauthorised"}),
+        (403, {"status": "Success"}),
+        (403, {"status": "Error", "message": "Buyer limit reached", "leads": [], "details": {}}),
+        (400, {"error": "Unauthorised"}),
     ],
 )
 def test_a_denied_key_names_the_permission_that_is_needed(
@@ -570,7 +576,11 @@ EACH: list[list[Any]] = [[PLAIN], [TRIGGER, KEPT], [RELEASE], [LET_GO], [MONEY]]
         (404, "<html>Not Found</html>", Refused),
         (302, "", Refused),
         (400, {}, Refused),
-        (400, {"status": "Success", "message": "OK"}, Refused),
+        (400, {"status": "Success", "message": "OK"}, ServerFault),
+        (404, {"status": "Partial", "message": "Some not found"}, ServerFault),
+        (200, {"status": "Partial", "message": "Rate limit"}, ServerFault),
+        (500, "null", ServerFault),
+        (400, "[]", Refused),
     ],
 )
 def test_a_call_without_a_verdict_is_an_error(
@@ -634,7 +644,7 @@ def test_a_release_that_was_queued_without_a_record_is_unclear() -> None:
     body = {"status": "Error", "message": "Oops", "quaratineReleaseResults": [queued()]}
     result = one(body, RELEASE)
     assert (result.outcome.kind, result.release) == (Kind.UNLISTED, (queued(),))
-    assert one({**body, "quaratineReleaseResults": [queued("6")]}, RELEASE).outcome.kind is Kind.REJECTED
+    assert one({**body, "quaratineReleaseResults": [queued("6")]}, RELEASE).outcome.kind is Kind.UNLISTED
 
 
 @pytest.mark.parametrize("status", [207, 299])
@@ -645,6 +655,188 @@ def test_any_status_below_300_may_be_a_success(status: int) -> None:
 @pytest.mark.parametrize("status", [300, 400, 500])
 def test_a_success_with_a_failing_status_is_unclear(status: int) -> None:
     assert one(LEAD_UPDATED, status=status).outcome.kind is Kind.UNLISTED
+
+
+# What may not be sent twice
+
+ONCE: list[list[Any]] = [
+    [TRIGGER, REPROCESS],
+    [TRIGGER],
+    [RELEASE, LeadUpdate("6", ZIP, "reprocess")],
+    [LET_GO],
+]
+HEADS: list[tuple[int, dict[str, Any]]] = [
+    (429, {"message": "Too many requests"}),
+    (200, {"status": "Error", "message": "Rate limit reached, 1 of 2 leads updated"}),
+    (400, {"status": "Error", "message": "API calls exceeded the limit of 10 in 5 second(s)"}),
+    (401, {"status": "Error", "message": "Unauthorised"}),
+    (403, {"message": "Forbidden"}),
+    (200, {"status": "Error", "message": "Invalid API key"}),
+    (200, {"status": "Error", "message": "Failed"}),
+    (404, {"status": "Error", "message": "Lead not found"}),
+    (302, {}),
+    (500, {"status": "Error", "message": "Permission denied"}),
+    (503, {"message": "Too many requests"}),
+]
+"""Answers that throttle, deny, refuse or fail a call that nothing beside them says was carried out."""
+CLAIMS: list[Any] = [
+    {"leads": [record()]},
+    {"leads": [held()]},
+    {"leads": [record("77"), record("6", False)]},
+    {"leads": [{"id": LEAD, "message": "Lead updated"}]},
+    {"leads": [record(success=True), record(success=False)]},
+    {"leads": {LEAD: {"success": "true"}}},
+    {"data": {"results": [{"Success": 1}]}},
+    {"success": True},
+    {"details": {HELD: "Queued for processing"}},
+    {"details": [queued(HELD)]},
+    {"details": {"queued": [HELD]}},
+    {"details": {HELD: {"status": "Queued"}}},
+    {"details": {HELD: "Lead was queued."}},
+    {"quaratineReleaseResults": [queued()]},
+    {"quarantineReleaseResults": {"6": "queued for rejection"}},
+]
+
+
+@pytest.mark.parametrize("entries", ONCE)
+@pytest.mark.parametrize("claim", CLAIMS)
+@pytest.mark.parametrize(("status", "head"), HEADS)
+def test_an_answer_that_says_a_lead_was_done_is_never_one_about_the_call(
+    entries: list[Any], status: int, head: dict[str, Any], claim: dict[str, Any]
+) -> None:
+    results = read(reply({**head, **claim}, status), entries)
+    assert len(results) == len(entries)
+    failed = {"6"} if "77" in json.dumps(claim) else set()
+    for entry, result in zip(entries, results, strict=True):
+        refused = isinstance(entry, LeadUpdate) and entry.lead_id in failed
+        assert result.outcome.kind is (Kind.REJECTED if refused else Kind.UNLISTED)
+
+
+@pytest.mark.parametrize("body", [[record()], [{"id": LEAD}], {"status": "Queued"}])
+@pytest.mark.parametrize("status", [429, 401, 400, 500])
+def test_what_was_done_is_seen_in_other_shapes_too(body: Any, status: int) -> None:
+    for entries in ONCE:
+        assert {one.outcome.kind for one in read(reply(body, status), entries)} == {Kind.UNLISTED}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Not queued for processing",
+        "Could not be queued for processing",
+        "Has not been queued",
+        "Wasn't queued",
+        "It can't be queued for rejection",
+        "The queue is full",
+    ],
+)
+def test_words_that_say_it_was_not_queued_are_a_refusal(words: str) -> None:
+    result = processed({"status": "Error", "message": "Failed", "details": {HELD: words}})
+    assert (result.outcome.kind, result.outcome.reason) == (Kind.REJECTED, f"Failed; {words}")
+    body = {"status": "Error", "leads": [held(success=False)], "quaratineReleaseResults": {LEAD: words}}
+    assert one(body, RELEASE).outcome.kind is Kind.REJECTED
+    body["quaratineReleaseResults"] = {LEAD: "Queued"}
+    assert one(body, RELEASE).outcome.kind is Kind.UNLISTED
+
+
+@pytest.mark.parametrize("entries", ONCE)
+@pytest.mark.parametrize("status", [200, 302, 400, 403, 429])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Rate limit reached",
+        "rate-limited",
+        "Too many requests",
+        "Too many API calls",
+        "API calls exceeded the limit of 10 in 5 second(s)",
+        "At most 60 requests per minute",
+        "API limit reached",
+        "Request was throttled",
+    ],
+)
+def test_words_about_calls_per_time_throttle(entries: list[Any], status: int, words: str) -> None:
+    with pytest.raises(Throttled):
+        read(reply({"status": "Error", "message": words, "leads": []}, status), entries)
+    if status >= 300:
+        with pytest.raises(Throttled):
+            read(reply(f"<html>{words}</html>", status), entries)
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 422])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Buyer daily limit reached",
+        "Buyer rate limit reached",
+        "Daily cap reached",
+        "Cap: rate limit of this delivery",
+        "Retry limit exceeded",
+        "Corporate limit reached",
+        "Too many leads for this buyer",
+        "Too many connections",
+        "The lead's limit has been exceeded",
+        "Not allowed for rejected leads",
+        "Access denied by the buyer",
+    ],
+)
+def test_words_about_a_lead_or_a_buyer_refuse_it(words: str, status: int) -> None:
+    body = {"status": "Error", "message": words}
+    for entry in (LET_GO, RELEASE, TRIGGER):
+        (result,) = read(reply(body, status), [entry])
+        assert (result.outcome.kind, result.outcome.reason) == (Kind.REJECTED, words)
+    with pytest.raises(Refused):
+        updated(body, TRIGGER, REPROCESS, status=status)
+
+
+@pytest.mark.parametrize("entries", [*ONCE, *EACH])
+@pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504, 599])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Too many connections",
+        "Too many requests",
+        "Lock wait: retry limit exceeded",
+        "API calls exceeded the limit of 10 in 5 second(s)",
+        "permission denied writing session file",
+        "Invalid API key",
+        "Unauthorised",
+        "Lead not found",
+    ],
+)
+def test_a_server_that_fails_gives_no_verdict_whatever_it_says(
+    entries: list[Any], status: int, words: str
+) -> None:
+    for body in ({"status": "Error", "message": words}, {"error": words}, f"<html>{words}</html>", words):
+        with pytest.raises(ServerFault, match=r"^LeadByte "):
+            read(reply(body, status), entries)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403])
+@pytest.mark.parametrize("words", ["Rate limit", "Too many requests", "Invalid API key", "No permission"])
+def test_beside_a_record_words_neither_throttle_nor_deny(words: str, status: int) -> None:
+    body = {"status": "Error", "message": words, "leads": [record(success=False, message="Not valid")]}
+    results = updated(body, TRIGGER, LeadUpdate("6", ZIP, "reprocess"), status=status).results
+    assert [result.outcome.kind for result in results] == [Kind.REJECTED, Kind.UNLISTED]
+    assert results[0].outcome.reason == "Not valid"
+    release = processed(
+        {"status": "Error", "message": words, "details": {HELD: "Not in quarantine"}}, status=status
+    )
+    assert (release.outcome.kind, release.outcome.reason) == (Kind.REJECTED, f"{words}; Not in quarantine")
+    said = {"status": "Error", "message": words, "quaratineReleaseResults": {LEAD: "Not in quarantine"}}
+    assert one(said, RELEASE, status).outcome.reason == f"{words}; Not in quarantine"
+    other = {"status": "Error", "message": words, "leads": [record("77", success=False)]}
+    for entry in (LET_GO, RELEASE, MONEY):
+        assert read(reply(other, status), [entry])[0].outcome.kind is Kind.REJECTED
+
+
+def test_too_many_calls_are_a_throttle_beside_a_record_that_failed() -> None:
+    with pytest.raises(Throttled):
+        updated({"leads": [record(success=False)]}, TRIGGER, status=429)
+
+
+@pytest.mark.parametrize("body", [{"message": "Lead not found"}, {"error": "No such lead"}])
+def test_not_found_refuses_without_a_status_too(body: dict[str, str]) -> None:
+    assert processed(body).outcome.kind is Kind.REJECTED
 
 
 # Any reply
@@ -727,6 +919,8 @@ def test_any_answer_gives_a_result_for_each_entry_or_an_error(
         results = read(reply(body, status), entries)
     except (Throttled, Denied, Refused, ServerFault) as error:
         event(type(error).__name__)
+        if isinstance(error, Throttled | Denied | Refused) and entries != [MONEY]:
+            assert not says(body, "success", {"true", "1"})
         return
     assert len(results) == len(entries)
     for entry, result in zip(entries, results, strict=True):

@@ -1,4 +1,4 @@
-"""Changed leads as LeadSquared lists them (`Leads.RecentlyModified`) and tells of them (webhooks)."""
+"""Changed leads as LeadSquared lists them (`Leads.RecentlyModified`)."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import ServerFault
-from bridge.leadsquared import read_webhook, wire
+from bridge.leadsquared import wire
 from bridge.leadsquared.changes import Changes
 from bridge.leadsquared.leads import looked_up
 from bridge.leadsquared.wire import Keys
@@ -245,58 +245,6 @@ def test_the_other_sides_clock_is_in_the_header(headers: Any, at: float | None) 
     assert wire.answered_at(headers) == at
 
 
-# webhooks
-
-LEAD = {"ProspectID": "id-1", "mx_City": "Leeds", "ModifiedOn": MODIFIED, "mx_Zip": None, "CanUpdate": "true"}
-CHANGED = Change("id-1", MODIFIED_AT, {"mx_City": "Leeds", "mx_Zip": ""})
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"Before": {**LEAD, "mx_City": "York"}, "After": LEAD},
-        {"before": None, "after": LEAD},
-        {"After": LEAD},
-        {"Before": {}, "After": json.dumps(LEAD)},
-        {"Before": {}, "After": as_list(**LEAD)},
-        LEAD,
-        as_list(**LEAD),
-        as_list(**LEAD)["LeadPropertyList"],
-        json.dumps(LEAD),
-    ],
-)
-def test_a_webhook_shows_how_a_lead_looks_now(body: Any) -> None:
-    assert read_webhook(body, ["mx_City", "mx_Zip"]) == CHANGED
-
-
-def test_a_webhooks_lead_may_not_say_when_it_was_modified() -> None:
-    assert read_webhook({"After": {"ProspectID": "id-1", "A": "x"}}, ["a"]) == Change("id-1", 0.0, {"a": "x"})
-
-
-@pytest.mark.parametrize("body", [LEAD, {"Before": {**LEAD, "mx_Gone": "x"}, "After": LEAD}])
-def test_a_webhook_that_lacks_a_column_tells_nothing(body: Any) -> None:
-    assert read_webhook(body, ["mx_City", "mx_Gone"]) is None
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        None,
-        [],
-        {},
-        "text",
-        7,
-        {"Before": LEAD},
-        {"Before": LEAD, "After": None},
-        {"After": "{"},
-        {"After": "[" * 5000},
-        {"After": {"mx_City": "Leeds"}},
-    ],
-)
-def test_a_webhook_without_a_lead_tells_nothing(body: Any) -> None:
-    assert read_webhook(body, []) is None
-
-
 # lookups by hand
 
 
@@ -345,8 +293,7 @@ NAMES = ["Leads", "LeadPropertyList", "Attribute", "Value", "ProspectID", "prosp
 junk = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=6) | st.just(MODIFIED),
     lambda x: (
-        st.lists(x, max_size=3)
-        | st.dictionaries(st.sampled_from([*NAMES, "After", "RecordCount"]), x, max_size=4)
+        st.lists(x, max_size=3) | st.dictionaries(st.sampled_from([*NAMES, "RecordCount"]), x, max_size=4)
     ),
     max_leaves=12,
 )
@@ -354,13 +301,12 @@ junk = st.recursive(
 
 @given(junk)
 def test_any_json_is_changes_with_ids_or_an_error_of_ours(body: Any) -> None:
-    hooked = read_webhook(body, ["A"])
     try:
         found = wire.read_changes(body, ["A"], 1, AT)
         looked_up(body)
     except ServerFault:
         return
-    for change in [*found.changes, *([hooked] if hooked else [])]:
+    for change in found.changes:
         assert change.prospect_id == change.prospect_id.strip() != ""
         assert list(change.values) == ["A"]
         assert isinstance(change.values["A"], str)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.model import Lane, Mapped
 from bridge.operation import Wish
-from bridge.policy.feedback import fingerprint, is_echo, origin, trimmed
+from bridge.policy.feedback import fingerprint, is_echo, origin, trimmed, values_of
 from bridge.policy.values import digest
 
 SET = Lane("leadbyte", "lead", "set")
@@ -99,8 +99,75 @@ def test_nothing_is_left_where_leadbyte_holds_all() -> None:
 def test_a_fixed_text_is_always_told() -> None:
     mapped = Mapped({"lead_id": "7", "update.source": "crm"}, ("lead_id",), SET)
     fixed = Wish(mapped, frozenset({"Stage"}), {"update.source": frozenset()})
-    assert trimmed(fixed, {"Stage": "Sold"}, written(Stage="Sold")) == fixed
+    for stage in ("Sold", "Lost"):
+        assert trimmed(fixed, {"Stage": stage}, written(Stage="Sold")) == fixed
     assert trimmed(Wish(mapped, frozenset()), {}, {}) == Wish(mapped, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("values", "ours", "fields"),
+    [
+        ({"Stage": "Sold"}, {}, {"zip", "city"}),
+        ({"Stage": "Sold"}, {"Stage": "Lost"}, {"zip", "city"}),
+        ({"Stage": "Sold"}, {"Stage": "Sold"}, {"zip"}),
+        ({"Stage": ""}, {}, {"zip"}),
+        ({"Stage": ""}, {"Stage": "Sold"}, {"zip"}),
+        ({}, {}, {"zip"}),
+    ],
+)
+def test_nothing_is_left_out_of_what_a_person_decided_on(
+    values: dict[str, str], ours: dict[str, str], fields: set[str]
+) -> None:
+    """A column of `when` that no field is made from holds what did not come from LeadByte."""
+    asked = wish(reads="Stage", zip="Zip", city="City")
+    told = trimmed(asked, {"Zip": "N1", "City": "York", **values}, written(City="York", **ours))
+    assert told
+    assert set(told.mapped.fields) == {"lead_id", *(f"update.{name}" for name in fields)}
+
+
+def test_a_column_of_when_that_a_field_is_made_from_decides_nothing_more() -> None:
+    asked = wish(reads="Zip", zip="Zip", city="City")
+    cut = trimmed(asked, {"Zip": "N1", "City": "York"}, written(City="York"))
+    assert cut
+    assert set(cut.mapped.fields) == {"lead_id", "update.zip"}
+
+
+def found_in(lane: Lane, id_: str, zip_: str, *columns: str) -> Wish:
+    """A wish whose id came out of these columns."""
+    mapped = Mapped({"lead_id": id_, "update.zip": zip_}, ("lead_id",), lane)
+    return Wish(mapped, frozenset({"Zip"}), {"update.zip": frozenset({"Zip"})}, frozenset(columns))
+
+
+@pytest.mark.parametrize("lane", [ONCE, MONEY])
+def test_what_acts_and_money_are_known_by_all_values_but_the_id(lane: Lane) -> None:
+    first, second, other = (
+        values_of(found_in(lane, id_, zip_), {}, {}) for id_, zip_ in (("7", "N1"), ("8", "N1"), ("8", "N2"))
+    )
+    assert first == second != other
+    assert first is not None
+
+
+@pytest.mark.parametrize(
+    ("columns", "ours", "known"),
+    [
+        ((), {}, True),
+        (("Id",), {"Id": "7"}, True),
+        (("Id",), {"ID": " 7 "}, True),
+        (("Id",), {"Id": "6"}, False),
+        (("Id",), {}, False),
+        (("Id", "Other"), {"Id": "7"}, False),
+    ],
+)
+def test_an_id_that_a_person_set_is_a_decision(
+    columns: tuple[str, ...], ours: dict[str, str], known: bool
+) -> None:
+    asked = found_in(MONEY, "7", "N1", *columns)
+    values = {"Id": "7", "Other": "x", "Zip": "N1"}
+    assert (values_of(asked, values, written(**ours)) is not None) is known
+
+
+def test_a_plain_update_is_another_one_for_each_id() -> None:
+    assert values_of(found_in(SET, "7", "N1"), {}, {}) is None
 
 
 @pytest.mark.parametrize("lane", [ONCE, MONEY])

@@ -171,8 +171,19 @@ def test_a_word_that_is_not_final_keeps_its_own_reason_while_a_lead_settles(
     record = POLLING.after_reply(settling(("Odd", None)), told("Odd", None, verdict), NOW, 0.0)
     assert record.state is ItemState.WAITING
     assert words in (record.reason or "")
-    late = POLLING.after_reply(settling(("Odd", None), deadline=0.0), told("Odd", None, verdict), NOW, 0.0)
-    assert late.state is ItemState.EXPIRED
+
+
+@pytest.mark.parametrize("deadline", [0.0, -60.0])
+@pytest.mark.parametrize("verdict", [Verdict.UNKNOWN, Verdict.PENDING])
+def test_at_its_deadline_the_result_of_before_stands_for_a_lead_that_settles(
+    verdict: Verdict, deadline: float
+) -> None:
+    item = settling(("Approved", None), deadline=deadline)
+    failed = POLLING.after_error(item, ERRORS[0], NOW, 0.0, answers=True)
+    unsure = POLLING.after_reply(item, told("Odd", None, verdict), NOW, 0.0)
+    for record in (failed, unsure):
+        assert (record.state, record.due_at) == (ItemState.RESOLVED, NOW)
+        assert (record.reason, record.reply) == (None, None)
 
 
 def test_a_poll_that_failed_while_a_lead_settles_is_only_polled_again() -> None:

@@ -19,7 +19,8 @@ ONE_VALUE = [
     ("09:35:04", "09:35:04.000"),
     ("07700 900123", "07700900123"),
     ("07700-900-123", "(07700) 900 123"),
-    ("91-9988776655", "919988776655"),
+    ("(020) 7946-0958", "020 7946 0958"),
+    ("01 23 45 67 89", "0123456789"),
     ("1", "true"),
     ("1", "True"),
     ("TRUE ", "true"),
@@ -50,6 +51,19 @@ TWO_VALUES = [
     ("07700 900123", "07700 900123 x2"),
     ("1000000.5", "10000005"),
     ("12-3", "123"),
+    ("1-12-1980", "11-2-1980"),
+    ("01-12-1980 1", "01-1-2198-01"),
+    ("01-12-1980 10 20", "01-12-1980 1020"),
+    ("(2020-01-11) 1", "(2020-0-111) 1"),
+    ("2020-0001-11", "20200001-11"),
+    ("12345-6789", "123456789"),
+    ("91-9988776655", "919988776655"),
+    ("1-2345678", "12-345678"),
+    ("1 11 22 33", "11 1 22 33"),
+    ("01-234-567", "01234567"),
+    ("0001-0002-0003-0004", "0001000200030004"),
+    ("07700/900123", "07700900123"),
+    ("07700.900.123", "07700900123"),
     ("((((((((", "(((((((()"),
     ("-1", "1"),
 ]
@@ -70,6 +84,21 @@ def test_two_values(ours: str, theirs: str) -> None:
 def test_a_digest_is_short_and_of_any_text() -> None:
     assert len(digest("")) == len(digest("b" * 10_000)) == 16
     assert digest("\ud800") != digest("\ud801"), "half a surrogate pair is a value like any other"
+
+
+@given(
+    st.data(), st.from_regex(r"[1-9][0-9]{1,19}", fullmatch=True), st.sampled_from(["", " 09:35:04.000", "Z"])
+)
+def test_numbers_grouped_otherwise_are_two_values(data: st.DataObject, digits: str, rest: str) -> None:
+    cuts = st.frozensets(st.integers(1, len(digits) - 1), max_size=4)
+    ours, theirs = data.draw(
+        st.lists(cuts, min_size=2, max_size=2, unique=True), label="where the hyphens stand"
+    )
+    assert not same(_grouped(digits, ours) + rest, _grouped(digits, theirs) + rest)
+
+
+def _grouped(digits: str, cuts: frozenset[int]) -> str:
+    return "".join("-" * (place in cuts) + digit for place, digit in enumerate(digits))
 
 
 LIKELY = st.text() | st.text("+0123456789-:.TZ ()truefalse", max_size=24)

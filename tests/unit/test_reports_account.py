@@ -144,7 +144,7 @@ def test_an_html_report_ends_with_the_account() -> None:
         in account
     )
     assert "<td>6 synced (1 missing)</td><td>NO</td>" in account
-    assert account.endswith("</table>\n</main>\n</body>\n</html>\n")
+    assert "</table>\n</section>\n</main>\n<script>" in account
 
 
 FINDINGS = [

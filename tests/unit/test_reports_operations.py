@@ -74,8 +74,8 @@ def test_every_format_shows_the_number_of_a_delivery_in_doubt() -> None:
     (cells,) = csv.DictReader(io.StringIO(written(write_csv, failure(1234567))))
     assert cells["delivery"] == "1234567"
     page = written(write_html, failure(1234567))
-    assert '<th scope="col">Delivery</th>' in page
-    assert "<td>1234567</td>" in page
+    assert '<th scope="col" class="number">Delivery</th>' in page
+    assert '<td class="number">1234567</td>' in page
 
 
 def test_what_is_not_in_doubt_has_no_column_of_numbers() -> None:
