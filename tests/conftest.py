@@ -13,6 +13,14 @@ settings.register_profile("soak", max_examples=2000, deadline=None, print_blob=T
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+LONG = ("crash", "system", "property")
+"""Directories whose files wait for other processes, or work through days: begun first, they do not hold up the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not any(part in LONG for part in item.path.parts))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Captured output may hold half of a surrogate pair, which cannot travel between test processes."""

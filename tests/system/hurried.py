@@ -56,6 +56,12 @@ def hurry(main: Callable[[Callable[[], float]], Coroutine[Any, Any, Any]], pace:
         return runner.run(main(lambda: START + (time.monotonic() - begun) * pace))
 
 
+MOVING = """
+SELECT 1 FROM queue_item WHERE state = 'waiting' OR (state = 'resolved' AND mapped = 0)
+UNION ALL SELECT 1 FROM delivery WHERE state IN ('pending', 'sending', 'submitted', 'in_doubt') LIMIT 1
+"""
+
+
 @dataclass
 class Run:
     """One world, one bridge, one state directory. `pace`: how many seconds pass in one."""
@@ -102,7 +108,7 @@ class Run:
         running = asyncio.ensure_future(scene.service.run())
         try:
             if not meanwhile or await meanwhile(scene):
-                await scene.until(scene.settled)
+                await scene.until(lambda: not self.rows(MOVING))
         finally:
             scene.service.stop.set()
             await running
@@ -165,11 +171,6 @@ class Scene:
             assert not self.service.stop.is_set()
             assert self.clock() < given_up_at, (self.store.status().leads, self.world.calls)
             await self.after(0.5)
-
-    def settled(self) -> bool:
-        """Whether every lead has come to rest or is in doubt."""
-        leads = self.store.status().leads
-        return not any(leads[state] for state in ("waiting", "pending", "sending", "submitted"))
 
     async def after(self, seconds: float) -> None:
         """Let time pass."""

@@ -134,7 +134,7 @@ def test_fields_as_a_table(bridge: Bridge) -> None:
     assert re.fullmatch(r"FirstName +First Name +Text +50 +- +- +-", lines[3])
     stage = next(line for line in lines if line.startswith("ProspectStage "))
     assert re.fullmatch(
-        r"ProspectStage +Lead Stage +Select +- +- +- +Prospect, Opportunity, Qualified, Unqualified, Sold, …",
+        r"ProspectStage +Lead Stage +Select +- +- +- +Prospect, Opportunity, Call requested, Qualified, Unqualified, …",
         stage,
     )
     assert re.search(r"^mx_First_Source .* - +yes +-$", "\n".join(lines), re.MULTILINE)
