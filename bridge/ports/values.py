@@ -10,6 +10,9 @@ from bridge.model import LEADSQUARED, Json, Mapped, ResolvedItem, State
 from bridge.operation import Learned
 
 
+NOTHING_LEARNED = Learned()
+
+
 @dataclass(frozen=True, slots=True)
 class Birth:
     """A delivery to create for an item: `mapped` where the mapping worked, else `state` and `reason` say why not.
@@ -25,7 +28,7 @@ class Birth:
     reason: str | None = None
     at: float = 0.0
     force: bool = False
-    learned: Learned = field(default_factory=Learned)
+    learned: Learned = NOTHING_LEARNED
     target: str = LEADSQUARED
     origin: Mapping[str, str] = field(default_factory=dict)
 

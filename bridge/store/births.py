@@ -85,7 +85,11 @@ class Births(Learning, Returns):
                 self._bear(connection, group, now, again)
             self._learn(connection, births)
             self._forget_held(connection, births)
-            ids = {birth.item_id: birth.learned for birth in births if birth.learned != NOTHING}
+            ids = {
+                birth.item_id: birth.learned
+                for birth in births
+                if birth.learned.lead_id or birth.learned.quarantine_id
+            }
             connection.executemany(MAPPED, [_mapped(item, ids.get(item.id, NOTHING)) for item in items])
 
     def _news(self, connection: sqlite3.Connection, birth: Birth) -> Birth:

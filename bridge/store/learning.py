@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from itertools import chain
+from operator import attrgetter
 from typing import Final
 
 from bridge.model import identity
@@ -17,6 +18,7 @@ NOTHING: Final = Learned()
 KNOWN = """
 UPDATE queue_item SET lead_id = coalesce(?, lead_id), quarantine_id = coalesce(?, quarantine_id) WHERE id = ?
 """
+ANY_HELD = "SELECT 1 FROM agreed WHERE account = ? AND target = 'leadbyte' LIMIT 1"
 DROP_HELD = """
 DELETE FROM agreed WHERE account = ? AND target = 'leadbyte' AND identity IN ({marks})
 """
@@ -26,6 +28,9 @@ ON CONFLICT DO UPDATE SET item_id = excluded.item_id, as_of = excluded.as_of WHE
 """
 
 
+_at = attrgetter("at")
+
+
 class Learning(Base):
     """The part of the store that keeps LeadByte's ids, and whom they are of. Of a person it holds digests only."""
 
@@ -33,8 +38,8 @@ class Learning(Base):
         """Note which LeadByte lead is whose, under every name that LeadSquared may be asked for them by."""
         rows = {
             (self._account, digest(identity(key, birth.mapped.fields[key]))): (birth.item_id, birth.at)
-            for birth in sorted(births, key=lambda one: one.at)
-            if birth.mapped and birth.learned != NOTHING
+            for birth in sorted(births, key=_at)
+            if birth.mapped and (birth.learned.lead_id or birth.learned.quarantine_id)
             for key in birth.mapped.keys
         }
         if rows:
@@ -43,6 +48,8 @@ class Learning(Base):
 
     def _forget_held(self, connection: sqlite3.Connection, births: Sequence[Birth]) -> None:
         """LeadByte told anew how these leads are: what it was given before is not what it must hold."""
+        if not connection.execute(ANY_HELD, (self._account,)).fetchone():
+            return
         names = {
             identity(name, id_)
             for learned in {birth.learned for birth in births}
