@@ -9,7 +9,6 @@ from enum import StrEnum
 from bridge.model import LEADSQUARED, Json, Mapped, ResolvedItem, State
 from bridge.operation import Learned
 
-
 NOTHING_LEARNED = Learned()
 
 
