@@ -84,13 +84,14 @@ class Claiming(Returns):
         """A batch, and whether there was anything to look at: what need not be sent is closed, a few in a transaction."""
         batch: list[Delivery] = []
         taken: set[str] = set()
-        most = 1 if Lane.parse(lane).alone else size
+        parsed = Lane.parse(lane)
+        most = 1 if parsed.alone else size
         rows = connection.execute(CANDIDATES, (lane, now, 2 * most)).fetchall()
         for row in rows:
             # Answers are matched without case in every script, so nor may two such values travel together.
             names = {row["identity"].casefold(), row["lookup"].casefold()}
             if len(batch) < most and taken.isdisjoint(names):
-                delivery = self._settled(connection, row, now)
+                delivery = self._settled(connection, row, parsed, now)
                 if delivery is not None:
                     taken |= names
                     batch.append(delivery)
@@ -105,14 +106,14 @@ class Claiming(Returns):
             agreed = {one: agree(before.get(one, {}), d.fields, d.stamps) for one, d in names.items()}
             self._keep_agreed(connection, agreed, now, target)
 
-    def _settled(self, connection: sqlite3.Connection, row: Row, now: float) -> Delivery | None:
-        """The delivery as it is to be sent; None where nothing of it is: then it is closed."""
-        fields, lane = stamped(row), Lane.parse(row["lane"])
+    def _settled(self, connection: sqlite3.Connection, row: Row, lane: Lane, now: float) -> Delivery | None:
+        """The delivery of a lane as it is to be sent; None where nothing of it is: then it is closed."""
+        fields = stamped(row)
         if lane.option == "once" and not row["force"] and _is_done(connection, row, lane):
             connection.execute(CLOSE, (State.SKIPPED, DONE, now, row["id"]))
             return None
         if row["agreed"] is None and row["agreed_lookup"] is None:
-            return delivery_of(row, fields)
+            return delivery_of(row, fields, lane)
         agreed = merge(read_agreed(row["agreed"] or "{}"), read_agreed(row["agreed_lookup"] or "{}"))
         settled = settle(
             fields,
@@ -125,7 +126,7 @@ class Claiming(Returns):
             connection.execute(CLOSE, (State.SUPERSEDED, OUTDATED, now, row["id"]))
             return None
         left = {name: fields[name] for name in settled.fields}
-        delivery = delivery_of(row, left)
+        delivery = delivery_of(row, left, lane)
         if settled.equal:
             connection.execute(
                 CLOSE, (State.SKIPPED, EQUAL.format(who=NAMED[delivery.lane.target]), now, row["id"])
@@ -152,14 +153,15 @@ def known_as(delivery: Delivery) -> set[str]:
     return {delivery.identity, identity(delivery.key, delivery.lookup)}
 
 
-def delivery_of(row: Row, fields: Stamped) -> Delivery:
+def delivery_of(row: Row, fields: Stamped, lane: Lane | None = None) -> Delivery:
+    """The delivery that a row holds, with these fields. `lane`: the row's, where it was read before."""
     return Delivery(
         id=row["id"],
         item_id=row["item_id"],
         queue_id=row["queue_id"],
         mapping=row["mapping"],
         identity=row["identity"],
-        lane=Lane.parse(row["lane"]),
+        lane=lane or Lane.parse(row["lane"]),
         keys=[key for key in loaded(row["keys"]) if key in fields],
         fields={name: value for name, (value, _) in fields.items()},
         stamps={name: stamp for name, (_, stamp) in fields.items()},

@@ -12,7 +12,7 @@ from bridge.ports import Birth, Decision, Operated
 from bridge.store.acted import OTHER_ID, act, acted_by, is_other_id, not_acted, not_decided
 from bridge.store.base import Row, loaded
 from bridge.store.births import Births
-from bridge.store.meetings import still_owes, supersede
+from bridge.store.meetings import kind_of, still_owes, supersede
 from bridge.store.numbering import new_ids
 
 MAPPING_BY_HAND: Final = "by hand"
@@ -145,14 +145,9 @@ def _close(
     supersede(
         connection, [row["id"] for row in rows if not still_owes(connection, row["id"], now)], reason, now
     )
-    return {_kind(row["lane"]) for row in rows}
-
-
-def _kind(lane: str | None) -> str:
-    """Of the operation that goes by a lane; "" where the lead could not be mapped."""
-    return lane.split("|")[1] if lane else ""
+    return {kind_of(row) for row in rows}
 
 
 def _operated(row: Row) -> Operated:
-    told = (State(row["state"]), row["reason"], loaded(row["fields"]), _kind(row["lane"]))
+    told = (State(row["state"]), row["reason"], loaded(row["fields"]), kind_of(row))
     return Operated(row["id"], *told, row["blocked_by"])
