@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from bridge.reports import hints
+from bridge.model import LEADBYTE as LEADBYTE_SIDE
+from bridge.model import LEADSQUARED as LEADSQUARED_SIDE
+from bridge.ports import Failure
+from bridge.reports import build, hints
+from bridge.reports.groups import Groups
 from bridge.reports.hint import ANYTHING, Hint, Place
 from bridge.reports.hints_back import EXPIRED, LEADBYTE, MAP_BACK
 from bridge.reports.hints_back import IN_DOUBT as DOUBT_BACK
@@ -183,6 +187,25 @@ def test_a_place_is_told_by_state_and_stage_and_side(
 ) -> None:
     assert hints.place(*told, to_leadbyte=to_leadbyte) is place
     assert hints.hint(*told, "no", to_leadbyte=to_leadbyte) == place.of("no").line
+
+
+@pytest.mark.parametrize(
+    ("state", "stage", "target"),
+    [
+        ("failed", "push", LEADSQUARED_SIDE),
+        ("unprocessed", "push", LEADSQUARED_SIDE),
+        ("in_doubt", "push", LEADSQUARED_SIDE),
+        ("in_doubt", "push", LEADBYTE_SIDE),
+        ("expired", "poll", LEADSQUARED_SIDE),
+    ],
+)
+def test_the_command_of_a_place_is_the_form_of_the_reports(state: str, stage: str, target: str) -> None:
+    failure = Failure("q", "main", state, stage, "some words", None, 1, None, (), 7, target)
+    groups = Groups()
+    groups.add(next(build([failure], {}, 0.0, account=()).leads()))
+    (group,) = groups.largest_first()
+    then = hints.place(state, stage, to_leadbyte=target == LEADBYTE_SIDE).then
+    assert group.resync.partition(" --reason")[0] == then.partition(" --reason")[0]
 
 
 def shown(place: Place) -> str:
