@@ -33,7 +33,7 @@ from structlog.typing import ExcInfo, Processor
 
 from bridge.masking import HIDDEN, Redactor, replaced
 
-__all__ = ["HIDDEN", "RUN", "Redactor", "configure", "coloured", "digest", "digest_key"]
+__all__ = ["HIDDEN", "RUN", "Redactor", "coloured", "configure", "digest", "digest_key"]
 
 Format: TypeAlias = Literal["auto", "json", "console"]
 
@@ -124,8 +124,16 @@ def _without_values(logger: Any, method: str, event: MutableMapping[str, Any]) -
     return event
 
 
+class _ToStandardError(logging.StreamHandler[TextIO]):
+    """To whatever that is at the moment: while progress is shown there, lines go above it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def _route(formatter: logging.Formatter, threshold: int) -> None:
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ToStandardError()
     handler.set_name("bridge")
     handler.setFormatter(formatter)
     root = logging.getLogger()

@@ -10,6 +10,7 @@ import typer
 
 from bridge.app import App
 from bridge.cli.base import open_app, put, put_json
+from bridge.cli.progress import BYTES, progress
 from bridge.errors import StoreError, UsageError
 from bridge.files import whole
 from bridge.store import FILE
@@ -51,7 +52,11 @@ def _place(app: App, path: Path, *, force: bool) -> Path:
 
 def _write(app: App, place: Path) -> tuple[int, int]:
     try:
-        with app.store(create=False) as store, whole(place) as partial:
+        with (
+            app.store(create=False) as store,
+            whole(place) as partial,
+            progress("backup", BYTES, store.size(), lambda: partial.stat().st_size),
+        ):
             leads = store.copy_to(partial)
         return leads, place.stat().st_size
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
@@ -12,6 +11,7 @@ import typer
 from bridge.app import App
 from bridge.checking import against_metadata
 from bridge.cli.base import open_app, put, put_json, say
+from bridge.cli.progress import awaited
 from bridge.errors import CallError, MappingError, StoreError
 from bridge.mapping import AnyMapping, MappingFile, forward_of, run_tests
 
@@ -50,7 +50,7 @@ def check(
     found.wrong(SET_UP, *app.settings.missing(leadbyte=True, leadsquared=True, async_needed=needed))
     _state(app, found)
     if not offline and not app.settings.missing(leadbyte=True, leadsquared=True, async_needed=needed):
-        asyncio.run(_connections(app, mappings, needed, found))
+        awaited("check, asking both sides", _connections(app, mappings, needed, found))
     _tell(found, as_json=as_json)
     if found.worst:
         raise typer.Exit(found.worst)

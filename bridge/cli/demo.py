@@ -22,6 +22,7 @@ from bridge import reports, telemetry
 from bridge.app import App
 from bridge.cli.base import console, put
 from bridge.cli.demo_back import round_trip
+from bridge.cli.progress import PATIENCE_SECONDS, Work, told
 from bridge.intake import BadLine, read_tracks
 from bridge.model import LEAD_STATES
 from bridge.ports import Selection, Status, Store
@@ -30,6 +31,7 @@ from bridge.settings import Leadbyte, Leadsquared, Settings
 from bridge.simulator import Mix, Servers, World, populate, serve
 
 LOOK_SECONDS = 0.25
+MOVING = ("waiting", "pending", "sending", "submitted")
 MIX = Mix(unknown=0.1, anonymous=0.02, queued_polls=1)
 BAR = 40
 SHOWN = 3
@@ -127,9 +129,14 @@ def _reopen(store: Store, app: App) -> int:
 
 
 async def _watch(service: Service, live: Live) -> None:
-    machine = service.machine
+    machine, work, loop = service.machine, Work("   so far", "leads"), asyncio.get_running_loop()
+    began = loop.time()
     while live.console.is_terminal:
-        live.update(_picture(await machine.desk(machine.store.status)))
+        status = await machine.desk(machine.store.status)
+        work.left(sum(status.leads[state] for state in MOVING))
+        spent = loop.time() - began
+        line = [told(work, work.done / spent, spent)] if spent >= PATIENCE_SECONDS else []
+        live.update(Group(_picture(status), *line))
         await asyncio.sleep(LOOK_SECONDS)
 
 

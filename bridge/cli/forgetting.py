@@ -13,6 +13,7 @@ import typer
 
 from bridge.app import App
 from bridge.cli.base import open_app, put, put_json, say
+from bridge.cli.progress import progress
 from bridge.errors import BridgeError, Busy, Held, StoreError, UsageError
 from bridge.pipeline.erasing import InFiles, in_files, others, traces
 from bridge.policy.people import Person, person
@@ -66,8 +67,9 @@ def forget(
             what = "would be erased" if dry_run else "left as they were"
             _tell(found.counted, found.files, found.store, what, as_json=as_json)
             return
-        erased, files = _erase(app, who, found, running=running)
-        clean = _wipe(app, who, running=running)
+        with progress("forget, erasing"):
+            erased, files = _erase(app, who, found, running=running)
+            clean = _wipe(app, who, running=running)
     _tell(erased, files, found.store, "erased", as_json=as_json)
     if files.reports:
         app.write_reports()
@@ -89,10 +91,11 @@ def _state(app: App) -> Iterator[bool]:
 def _found(app: App, who: Person) -> Found:
     """Raises NotErased where nothing is."""
     now = app.clock()
-    with app.store(create=False) as store:
-        theirs = store.theirs(who)
-        counted = store.counted(theirs)
-    files = _in_files(app, who, theirs, erase=False)
+    with progress("forget, looking", "rows") as work:
+        with app.store(create=False) as store:
+            theirs = store.theirs(who, heard=work.reached)
+            counted = store.counted(theirs)
+        files = _in_files(app, who, theirs, erase=False)
     if not (theirs or files):
         raise NotErased("nothing of this person is held; deploy/privacy.md says where nobody looks")
     return Found(now, theirs, counted, files)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, TypeAlias
@@ -14,6 +13,7 @@ from bridge.cli.base import open_app, put, put_json
 from bridge.cli.leadbyte_asking import agreed_to, gathered
 from bridge.cli.leadbyte_requests import show_requests
 from bridge.cli.leadbyte_sending import send
+from bridge.cli.progress import awaited
 from bridge.intake import track_of
 from bridge.intake.forms import LEAD, QUARANTINE, Form, Given, spelling
 from bridge.intake.operations import FINANCIALS, PROCESS, UPDATE
@@ -42,7 +42,7 @@ AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the resul
 @leadbyte.command("queue")
 def queue(queue_id: Annotated[str, typer.Argument(help="The queueId.")], as_json: AsJson = False) -> None:
     """Poll LeadByte once for a queueId, and track nothing."""
-    reply = asyncio.run(_polled(open_app(), track_of(queue_id).queue_id))
+    reply = awaited("asking LeadByte", _polled(open_app(), track_of(queue_id).queue_id))
     values = _told(queue_id, reply)
     if as_json:
         put_json(values)

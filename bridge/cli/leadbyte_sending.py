@@ -9,7 +9,8 @@ from typing import Final
 
 from bridge.app import App
 from bridge.cli.base import put_json, say
-from bridge.cli.following import STOPPED, bar, follow, on_signals, rarely
+from bridge.cli.following import STOPPED, follow, on_signals, rarely
+from bridge.cli.progress import progress
 from bridge.cli.tables import put_table
 from bridge.errors import BridgeError, Held, Problems
 from bridge.model import Json, Mapped, State
@@ -20,6 +21,7 @@ from bridge.scheduler import Service
 
 MOVING: Final = frozenset({State.PENDING, State.SENDING, State.SUBMITTED})
 DONE: Final = frozenset({State.SYNCED, State.SKIPPED})
+WHAT: Final = "leadbyte"
 TITLES: Final = ("DELIVERY", "LEAD", "OPERATION", "STATE", "LEADBYTE SAID")
 
 
@@ -53,11 +55,11 @@ class Sending:
         on_signals(service.stop)
         desk, store = service.machine.desk, service.machine.store
         self.ids = self.ids or await desk(self._store, store)
-        with bar("LeadByte", len(self.ids)) as show:
+        with progress(WHAT, "leads", len(self.ids)) as work:
 
             async def done() -> bool:
                 left = await desk(self.left, store)
-                show(left)
+                work.left(left)
                 return left == 0
 
             try:
@@ -72,8 +74,7 @@ class Sending:
             if not self.ids:
                 say("another process of the bridge is running and does the work; following it")
                 self.ids = self._store(store)
-            state_dir, total = self.app.settings.state_dir, len(self.ids)
-            ended = await follow(state_dir, store, lambda: self.left(store), total, "LeadByte")
+            ended = await follow(self.app.settings.state_dir, store, lambda: self.left(store), WHAT)
         self.ended = ended or ""
         return ended is not None
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
 from bridge.app import App
 from bridge.cli.base import open_app, put, put_json
 from bridge.cli.hosts import host_line, host_values, limits
+from bridge.cli.progress import awaited
 from bridge.cli.status import async_words
 from bridge.errors import BridgeError, UsageError
 from bridge.model import HOSTS, LEADBYTE, Json
@@ -20,6 +20,7 @@ leadsquared = typer.Typer(
     name="leadsquared", help="Look into LeadSquared: a lead, the async queue, the limits of calls."
 )
 
+WHAT: Final = "asking LeadSquared"
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
 
@@ -38,7 +39,7 @@ def lead(
     """
     if not value.strip():
         raise UsageError("VALUE: is empty; give a ProspectID, an email address or a phone number")
-    leads = asyncio.run(_leads(open_app(), value.strip()))
+    leads = awaited(WHAT, _leads(open_app(), value.strip()))
     if as_json:
         put_json({"leads": [dict(one) for one in leads]})
     else:
@@ -69,7 +70,7 @@ def _lines(leads: Sequence[Mapping[str, str]]) -> list[str]:
 @leadsquared.command("metrics")
 def metrics(as_json: AsJson = False) -> None:
     """How many updates wait in the account's async queue, how long, and how fast they are applied."""
-    told = asyncio.run(_metrics(open_app()))
+    told = awaited(WHAT, _metrics(open_app()))
     if as_json:
         put_json(told)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,6 +15,7 @@ from bridge.app import App
 from bridge.cli.base import open_app, put, put_json, say
 from bridge.cli.previewing import reply_text, reply_view
 from bridge.cli.previewing_table import put_aligned
+from bridge.cli.progress import awaited
 from bridge.drafting import STANDARD, Draft, drafted
 from bridge.errors import BridgeError, SettingsError, UsageError
 from bridge.leadsquared import FieldInfo
@@ -70,7 +70,7 @@ def new(
 
 def _of_account(app: App) -> Sequence[FieldInfo]:
     try:
-        return asyncio.run(_fields(app))
+        return awaited("asking LeadSquared", _fields(app))
     except SettingsError as error:
         raise UsageError(
             *error.problems, "or add --offline: LeadSquared's standard fields are proposed then"
@@ -112,7 +112,9 @@ def fields(
 
     Example: bridge mapping fields 'mx_*'
     """
-    found = [field for field in asyncio.run(_fields(open_app())) if _matches(field, pattern)]
+    found = [
+        field for field in awaited("asking LeadSquared", _fields(open_app())) if _matches(field, pattern)
+    ]
     if as_json:
         put_json({"fields": [{**asdict(field), "options": list(field.options)} for field in found]})
     elif found:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bridge.app import App
 from bridge.cli.base import moment, open_app, put, put_json, say
+from bridge.cli.following import rarely
+from bridge.cli.progress import LOOK_SECONDS, progress
 from bridge.cli.running import stop_on_signals
 from bridge.errors import BridgeError, Held, UsageError
 from bridge.ports import Selection, Store
@@ -23,7 +22,6 @@ from bridge.store.lock import is_held
 DEFAULT = ("failed", "unprocessed")
 OPENABLE = (*DEFAULT, "expired")
 FINAL = ("synced", "skipped", "superseded")
-LOOK_SECONDS = 0.5
 
 
 class Interrupted(BridgeError):
@@ -91,7 +89,7 @@ def _states(state: list[str] | None, queue_id: list[str] | None, *, refetch: boo
 
 
 def _count(app: App, selection: Selection, *, as_json: bool) -> None:
-    with app.store() as store:
+    with app.store() as store, progress("resync, counting"):
         counts = store.count_by_reason(selection)
     rows = [{"state": state, "reason": mask(reason), "leads": n} for (state, reason), n in counts.items()]
     if as_json:
@@ -135,42 +133,26 @@ async def _resync(app: App, selection: Selection, *, refetch: bool, force: bool,
 async def _see_through(service: Service, resynced_at: float, opened: int) -> int:
     """Run the service until the re-opened leads are done; how many are left when it was stopped before."""
     desk, store = service.machine.desk, service.machine.store
-    loop, next_look = asyncio.get_running_loop(), 0.0
     left = opened
-    with _bar(opened) as show:
+    with progress("resync", "leads", opened) as work:
 
         async def done() -> bool:
-            nonlocal left, next_look
-            began = loop.time()
-            if began < next_look:
-                return False
+            nonlocal left
             left = await desk(store.still_moving, resynced_at)
-            # Counting very many leads takes its time, which the work shall not lack.
-            next_look = loop.time() + max(LOOK_SECONDS, 10 * (loop.time() - began))
-            show(left)
+            work.left(left)
             return left == 0
 
-        await service.run(until=done)
+        await service.run(until=rarely(done, LOOK_SECONDS))
     return left
 
 
 async def _follow(app: App, store: Store, resynced_at: float, opened: int) -> int:
     """Watch another process at the re-opened leads; how many are left when it is done with them, or gone."""
-    with _bar(opened) as show:
+    with progress("resync", "leads", opened) as work:
         while (left := store.still_moving(resynced_at)) and is_held(app.settings.state_dir):
-            show(left)
+            work.left(left)
             await asyncio.sleep(LOOK_SECONDS)
     return left
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal; it is told how many are left."""
-    shown = Console(stderr=True)
-    columns = (TextColumn("resync"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
-        task = bar.add_task("resync", total=total)
-        yield lambda left: bar.update(task, completed=total - left)
 
 
 def _tell(opened: int, leads: Mapping[str, int], *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ import typer
 from bridge.app import App
 from bridge.cli.base import log, open_app
 from bridge.cli.notifying import kept_told, supervisor
+from bridge.cli.progress import counted_down, progress
 from bridge.scheduler import Machine, Service
 
 
@@ -34,8 +35,15 @@ async def serve(app: App, *, drain: bool) -> None:
         with kept_told(
             supervisor(), service.stop, lambda: works(service.machine), lambda: how_it_is(service)
         ):
-            await service.run(drain=drain)
+            await (_drained(service) if drain else service.run())
         log.info("stopped")
+
+
+async def _drained(service: Service) -> None:
+    """Run until nothing is left; how much is left is shown."""
+    machine = service.machine
+    with progress("run", "leads") as work, counted_down(work, lambda: machine.desk(machine.store.left)):
+        await service.run(drain=True)
 
 
 def stop_on_signals(service: Service) -> None:

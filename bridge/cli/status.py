@@ -12,6 +12,7 @@ import typer
 
 from bridge.cli.base import ago, at, open_app, put, put_json
 from bridge.cli.hosts import host_line, host_values, limits
+from bridge.cli.progress import progress
 from bridge.model import Json
 from bridge.ports import Status
 from bridge.reports import account_lines, account_values, mask, mask_reason
@@ -25,8 +26,8 @@ METRICS: Final = "leadsquared-async:metrics"
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
     """Counts, lag, both sides, limits, the last errors, and the account by day."""
     app = open_app()
-    with app.store() as store:
-        now = store.status()
+    with app.store() as store, progress("status, counting", "leads") as work:
+        now = store.status(work.reached)
     pid = holder(app.settings.state_dir)
     found = {
         "service": {"running": pid is not None, "pid": pid},
