@@ -54,12 +54,18 @@ def put(*lines: str) -> None:
 
 def put_json(value: Mapping[str, Json]) -> None:
     """JSON for a script, in letters of all kinds; what a terminal would obey or not show is escaped."""
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    put(*(line if line.isprintable() else "".join(map(_escaped, line)) for line in text.split("\n")))
+    put(*map(_escaped, json.dumps(value, ensure_ascii=False, indent=2).split("\n")))
 
 
-def _escaped(character: str) -> str:
-    return character if character.isprintable() else json.dumps(character)[1:-1]
+def json_line(value: Mapping[str, Json]) -> str:
+    """The same on one line."""
+    return _escaped(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _escaped(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in line)
 
 
 def moment(text: str | None, option: str, now: float) -> float | None:

@@ -54,6 +54,7 @@ def resolve(
         typer.Argument(metavar=NAMED, help="A queueId, the number of a delivery in doubt, or a ProspectID."),
     ],
     word: Annotated[Word, typer.Option("--as", help="Whether the other side carried it out.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Settle a delivery in doubt by a person's word. Look at the other side first; nothing is sent.
 
@@ -68,7 +69,10 @@ def resolve(
             f"{one_line(queue_id)}: nothing of this queueId is in doubt, nor is such a delivery or ProspectID; "
             "see `bridge show`"
         )
-    put(f"{settled} settled as {word}")
+    if as_json:
+        put_json({"settled": settled, "as": word})
+    else:
+        put(f"{settled} settled as {word}")
 
 
 def _check_one(name: str, lead: Mapping[str, Json] | None) -> None:

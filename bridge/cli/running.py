@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bridge.app import App
-from bridge.cli.base import log, open_app
+from bridge.cli.base import log, open_app, put_json
 from bridge.cli.notifying import kept_told, supervisor
 from bridge.cli.progress import counted_down, progress
 from bridge.scheduler import Machine, Service
@@ -19,12 +19,22 @@ def run(
     drain: Annotated[
         bool, typer.Option("--drain", help="Stop once nothing is waiting or in flight.")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="At the end print how many leads there are, by state, as JSON.")
+    ] = False,
 ) -> None:
     """Run the service until SIGTERM; then finish what is in flight.
 
     Exits 75 where another process runs for the same state directory.
+
+    Example: bridge run --drain
     """
-    asyncio.run(serve(open_app(), drain=drain))
+    app = open_app()
+    asyncio.run(serve(app, drain=drain))
+    if as_json:
+        with app.store() as store:
+            leads = dict(store.status().leads)
+        put_json({"leads": leads, "tracked": sum(leads.values())})
 
 
 async def serve(app: App, *, drain: bool) -> None:
