@@ -25,6 +25,8 @@ def audit(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON
     """Hold every lead against the ledger of what was tracked and against its attempts. Changes nothing.
 
     May run beside the service. Exits 1 where a lead cannot be accounted for.
+
+    Example: bridge audit --json
     """
     app = open_app()
     state_dir = app.settings.state_dir

@@ -43,6 +43,8 @@ def check(
     """Check settings, mapping files and their own tests, the state directory, both connections and permissions.
 
     All problems at once, with file and line. Exits 2 for settings and mapping files, 1 for connections.
+
+    Example: bridge check --offline
     """
     app, found = open_app(), Findings()
     mappings = _files(app, found)

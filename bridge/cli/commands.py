@@ -29,7 +29,10 @@ from bridge.cli.base import put
 
 cli = typer.Typer(
     name="bridge",
-    help="Keeps LeadByte queue results and LeadSquared leads in step.",
+    help="""Keeps LeadByte queue results and LeadSquared leads in step.
+
+    Example: bridge check
+    """,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -42,13 +42,17 @@ MEANINGS = (
 
 
 def demo(
-    leads: Annotated[int, typer.Option(min=1, max=5000, help="How many leads.")] = 400,
-    mappings: Annotated[Path, typer.Option(help="Directory of mapping files.")] = Path("mappings"),
-    seed: Annotated[int, typer.Option(help="Other leads for another number.")] = 7,
+    leads: Annotated[int, typer.Option(min=1, max=5000, metavar="N", help="How many leads.")] = 400,
+    mappings: Annotated[Path, typer.Option(metavar="DIR", help="Directory of mapping files.")] = Path(
+        "mappings"
+    ),
+    seed: Annotated[int, typer.Option(metavar="N", help="Other leads for another number.")] = 7,
 ) -> None:
     """Show the main job: track, poll, map, push, report, resync. Takes under a minute and needs no account.
 
     Everything runs on this machine, in a temporary directory.
+
+    Example: bridge demo --leads 1000
     """
     telemetry.configure("auto", "error", ())
     with tempfile.TemporaryDirectory(prefix="bridge-demo-") as directory:

@@ -45,10 +45,11 @@ REPORTED: Final = ("failed", "unprocessed", "in_doubt", "expired")
 def report(
     as_: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TEXT,
     output: Annotated[
-        Path | None, typer.Option(help="Write to this file instead of standard output.")
+        Path | None, typer.Option(metavar="PATH", help="Write to this file instead of standard output.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(help="Only leads that came to rest since then (UTC, or 36h).")
+        str | None,
+        typer.Option(metavar="TIME", help="Only leads that came to rest since then (UTC, or 36h)."),
     ] = None,
     unmasked: Annotated[bool, typer.Option("--unmasked", help="Show people as they are.")] = False,
 ) -> None:

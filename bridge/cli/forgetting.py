@@ -42,12 +42,15 @@ class Found:
 
 
 def forget(
-    email: Annotated[list[str] | None, typer.Option(help="Their email address; repeatable.")] = None,
+    email: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS", help="Their email address; repeatable.")
+    ] = None,
     phone: Annotated[
-        list[str] | None, typer.Option(help="Their phone number, best with its country code; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="NUMBER", help="Their phone number, best with its country code; repeatable."),
     ] = None,
     lead_id: Annotated[
-        list[str] | None, typer.Option(help="Their leadId, queueId or ProspectID; repeatable.")
+        list[str] | None, typer.Option(metavar="ID", help="Their leadId, queueId or ProspectID; repeatable.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -55,7 +58,7 @@ def forget(
 ) -> None:
     """Erase a person: each lead that holds any of these, with its values and attempts, from database, files and reports.
 
-    Example: bridge forget --email ann@example.com --phone "+44 7700 900123" --dry-run
+    Example: bridge forget --email ann@example.com --dry-run
     """
     who = person(email or (), phone or (), lead_id or ())
     if as_json and not (yes or dry_run):

@@ -62,9 +62,9 @@ def enqueue(
 ) -> None:
     """Track queueIds. Tracking one twice is harmless.
 
-    Example: bridge enqueue ac1e0206-6d6fd2fa-62ce91e7-ba33-5cc458e6 --from submitted.jsonl
-
     Bad lines are refused with their line number while good ones are taken; then the exit code is 1.
+
+    Example: bridge enqueue --from submitted.csv
     """
     queue_ids, sources = queue_ids or [], sources or []
     if not queue_ids and not sources:

@@ -17,7 +17,11 @@ from bridge.errors import BridgeError, UsageError
 from bridge.model import HOSTS, LEADBYTE, Json
 
 leadsquared = typer.Typer(
-    name="leadsquared", help="Look into LeadSquared: a lead, the async queue, the limits of calls."
+    name="leadsquared",
+    help="""Look into LeadSquared: a lead, the async queue, the limits of calls.
+
+    Example: bridge leadsquared lead ann@example.com
+    """,
 )
 
 WHAT: Final = "asking LeadSquared"
@@ -36,6 +40,8 @@ def lead(
     """Every field of the lead with this id, email address or phone number; of all leads, where there are several.
 
     Shows people as they are.
+
+    Example: bridge leadsquared lead "+44 7700 900123"
     """
     if not value.strip():
         raise UsageError("VALUE: is empty; give a ProspectID, an email address or a phone number")
@@ -69,7 +75,10 @@ def _lines(leads: Sequence[Mapping[str, str]]) -> list[str]:
 
 @leadsquared.command("metrics")
 def metrics(as_json: AsJson = False) -> None:
-    """How many updates wait in the account's async queue, how long, and how fast they are applied."""
+    """How many updates wait in the account's async queue, how long, and how fast they are applied.
+
+    Example: bridge leadsquared metrics --json
+    """
     told = awaited(WHAT, _metrics(open_app()))
     if as_json:
         put_json(told)
@@ -89,7 +98,10 @@ async def _metrics(app: App) -> dict[str, Json]:
 
 @leadsquared.command("limits")
 def limits_of_calls(as_json: AsJson = False) -> None:
-    """How often each host may be called: the limit that is set, the one that was learned, and how the host is. Calls nobody."""
+    """How often each host may be called: the limit that is set, the one that was learned, and how the host is. Calls nobody.
+
+    Example: bridge leadsquared limits
+    """
     app = open_app()
     with app.store() as store:
         kept = {name: store.checkpoint(f"host:{name}") for mode, name in HOSTS.items() if mode != LEADBYTE}

@@ -23,7 +23,10 @@ from bridge.mapping.schema import mapping_schema
 
 mapping = typer.Typer(
     name="mapping",
-    help="Help with mapping files: begin one, look fields up, complete and check them in an editor.",
+    help="""Help with mapping files: begin one, look fields up, complete and check them in an editor.
+
+    Example: bridge mapping new --reply reply.json --output mappings/new.yaml
+    """,
 )
 
 SHOWN_OPTIONS = 5
@@ -43,7 +46,8 @@ def new(
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", help="Write to this file instead of standard output.")
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Write to this file instead of standard output."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
     offline: Annotated[

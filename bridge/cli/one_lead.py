@@ -37,6 +37,8 @@ def show(
     """All that is known of one lead: LeadByte's reply or LeadSquared's columns, the mapped fields, every attempt.
 
     Shows people as they are.
+
+    Example: bridge show ac1e0206-6d6fd2fa-62ce91e7-ba33-5cc458e6
     """
     with open_app().store() as store:
         lead = store.lead(queue_id)
@@ -59,6 +61,8 @@ def resolve(
     """Settle a delivery in doubt by a person's word. Look at the other side first; nothing is sent.
 
     Where several deliveries of a lead are in doubt, each is settled by its own number.
+
+    Example: bridge resolve 17 --as done
     """
     app = open_app()
     with app.store() as store:

@@ -27,7 +27,9 @@ def preview(
     ],
     learned: Annotated[
         str | None,
-        typer.Option("--learned", help="For feedback: LeadByte's id, as learned on the way forward."),
+        typer.Option(
+            "--learned", metavar="ID", help="For feedback: LeadByte's id, as learned on the way forward."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what is made of it as JSON.")] = False,
 ) -> None:

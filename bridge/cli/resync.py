@@ -30,15 +30,25 @@ class Interrupted(BridgeError):
 
 def resync(
     state: Annotated[
-        list[str] | None, typer.Option(help="State to re-open; repeatable. Default: failed and unprocessed.")
+        list[str] | None,
+        typer.Option(metavar="STATE", help="State to re-open; repeatable. Default: failed and unprocessed."),
     ] = None,
-    queue_id: Annotated[list[str] | None, typer.Option(help="Only this queueId; repeatable.")] = None,
+    queue_id: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this queueId; repeatable.")
+    ] = None,
     since: Annotated[
-        str | None, typer.Option(help="Only leads that came to rest since then (UTC, or 36h).")
+        str | None,
+        typer.Option(metavar="TIME", help="Only leads that came to rest since then (UTC, or 36h)."),
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Only leads that came to rest until then.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Only leads whose reason holds this text.")] = None,
-    mapping: Annotated[str | None, typer.Option(help="Only leads of this mapping file.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only leads that came to rest until then.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only leads whose reason holds this text.")
+    ] = None,
+    mapping: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only leads of this mapping file.")
+    ] = None,
     refetch: Annotated[bool, typer.Option("--refetch", help="Ask LeadByte again first.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Send even what has not changed.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count, by reason.")] = False,

@@ -39,7 +39,8 @@ control API; CONTROL is the address "control" of that line (.../_sim); it takes 
                                "fail_next": [{"kind": "throttle", "times": 2, "at": "leadbyte"}]};
                                an unknown kind or place is answered with those that there are
 
-examples: curl -sS CONTROL/queue-ids | bridge enqueue --from -
+examples: bridge simulate --leads 100 --latency 2 --limit 10/5
+          curl -sS CONTROL/queue-ids | bridge enqueue --from -
           curl -sS CONTROL/faults -d '{"fail_next": [{"kind": "hang", "at": "leadsquared.bulk_update"}]}'
 """
 

@@ -35,10 +35,11 @@ class Place:
         return [f"look {self.made}"]
 
     def show(self, lines: Sequence[str], now: float) -> None:
+        assert now == NOW
         self.shown += lines
 
     def busy(self, now: float) -> None:
-        self.shown.append("busy")
+        self.shown.append(f"busy at {now - NOW:.0f}")
 
     def rest(self, seconds: float) -> None:
         self.rests.append(seconds)
@@ -60,7 +61,7 @@ def test_a_large_store_is_not_counted_back_to_back() -> None:
 def test_who_keeps_the_store_busy_is_waited_for() -> None:
     place = Place([0.1, 1.0, 0.1], frozenset({2}))
     place.watch()
-    assert place.shown == ["look 1", "busy", "look 3"]
+    assert place.shown == ["look 1", "busy at 0", "look 3"]
     assert place.rests == pytest.approx([2.0, 10.0, 2.0])
 
 
