@@ -11,6 +11,7 @@ import typer
 
 from bridge.cli import previewing_feedback as feedback
 from bridge.cli.base import open_app, put, put_json
+from bridge.cli.completing import mappings
 from bridge.cli.previewing_table import put_traces
 from bridge.errors import CallError, Denied, Throttled, UsageError
 from bridge.leadbyte import read_queue, status_table
@@ -20,7 +21,9 @@ from bridge.reports import one_line
 
 
 def preview(
-    mapping: Annotated[str, typer.Argument(help="A mapping file, or its name without ending.")],
+    mapping: Annotated[
+        str, typer.Argument(autocompletion=mappings, help="A mapping file, or its name without ending.")
+    ],
     reply: Annotated[
         Path,
         typer.Argument(help="LeadByte's reply to a queue poll, or for feedback a LeadSquared lead, as JSON."),

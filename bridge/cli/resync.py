@@ -10,6 +10,7 @@ import typer
 
 from bridge.app import App
 from bridge.cli.base import moment, open_app, put, put_json, say
+from bridge.cli.completing import FINAL, OPENABLE, mapping_names, states
 from bridge.cli.following import rarely
 from bridge.cli.progress import LOOK_SECONDS, progress
 from bridge.cli.running import stop_on_signals
@@ -20,8 +21,6 @@ from bridge.scheduler import Service
 from bridge.store.lock import is_held
 
 DEFAULT = ("failed", "unprocessed")
-OPENABLE = (*DEFAULT, "expired")
-FINAL = ("synced", "skipped", "superseded")
 
 
 class Interrupted(BridgeError):
@@ -31,7 +30,11 @@ class Interrupted(BridgeError):
 def resync(
     state: Annotated[
         list[str] | None,
-        typer.Option(metavar="STATE", help="State to re-open; repeatable. Default: failed and unprocessed."),
+        typer.Option(
+            metavar="STATE",
+            autocompletion=states,
+            help="State to re-open; repeatable. Default: failed and unprocessed.",
+        ),
     ] = None,
     queue_id: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Only this queueId; repeatable.")
@@ -47,7 +50,8 @@ def resync(
         str | None, typer.Option(metavar="TEXT", help="Only leads whose reason holds this text.")
     ] = None,
     mapping: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only leads of this mapping file.")
+        str | None,
+        typer.Option(metavar="NAME", autocompletion=mapping_names, help="Only leads of this mapping file."),
     ] = None,
     refetch: Annotated[bool, typer.Option("--refetch", help="Ask LeadByte again first.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Send even what has not changed.")] = False,
@@ -85,7 +89,7 @@ def _refuse_unknown(app: App, selection: Selection) -> None:
 def _states(state: list[str] | None, queue_id: list[str] | None, *, refetch: bool) -> tuple[str, ...]:
     """The states meant. Leads named by queueId are meant in whatever state they can be re-opened from."""
     if not state:
-        openable = OPENABLE + (FINAL if refetch else ())
+        openable = (*OPENABLE, *(FINAL if refetch else ()))
         return openable if queue_id else DEFAULT
     known = (*OPENABLE, *FINAL)
     problems = [
