@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.app import App
 from bridge.cli.base import open_app, put, put_json
 from bridge.cli.progress import BYTES, progress
 from bridge.errors import StoreError, UsageError
 from bridge.files import whole
 from bridge.store import FILE
+
+if TYPE_CHECKING:
+    from bridge.app import App
 
 
 def backup(

@@ -7,19 +7,16 @@ import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import structlog
 from rich.console import Console
 
-from bridge import settings as settings_module
-from bridge import telemetry
-from bridge.app import App
 from bridge.errors import UsageError
 from bridge.model import Json
 from bridge.reports import one_line
 
-log = structlog.get_logger()
+if TYPE_CHECKING:
+    from bridge.app import App
 
 _SPAN: Final = re.compile(r"([0-9]{1,9})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -30,6 +27,11 @@ def open_app() -> App:
 
     Raises SettingsError.
     """
+    # Here and not above, as all that is heavy in the commands: who asks for help or completes a word need not wait for it.
+    from bridge import settings as settings_module
+    from bridge import telemetry
+    from bridge.app import App
+
     settings = settings_module.load()
     telemetry.configure(settings.log.format, settings.log.level, settings.secrets())
     for warning in settings_module.warnings():

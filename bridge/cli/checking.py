@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from bridge.app import App
-from bridge.checking import against_metadata
 from bridge.cli.base import open_app, put, put_json, say
 from bridge.cli.progress import awaited
 from bridge.errors import CallError, MappingError, StoreError
 from bridge.mapping import AnyMapping, MappingFile, forward_of, run_tests
+
+if TYPE_CHECKING:
+    from bridge.app import App
 
 Answer = TypeVar("Answer")
 
@@ -87,6 +88,8 @@ def _state(app: App, found: Findings) -> None:
 
 
 async def _connections(app: App, mappings: Sequence[AnyMapping], needed: bool, found: Findings) -> None:
+    from bridge.checking import against_metadata
+
     async with app.source() as source, app.sink(async_needed=needed) as sink:
         await _asked("LeadByte, permission API queue", source.ping(), found)
         if await _asked("LeadSquared", sink.whoami(), found) is not None:

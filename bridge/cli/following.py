@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from bridge.app.stages import UPDATES
 from bridge.cli.progress import LOOK_SECONDS, progress
+from bridge.model import UPDATES
 from bridge.policy.health import SideState
 from bridge.ports import Store
 from bridge.store.lock import is_held

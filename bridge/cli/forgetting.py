@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from bridge.app import App
 from bridge.cli.base import open_app, put, put_json, say
 from bridge.cli.progress import progress
 from bridge.errors import BridgeError, Busy, Held, StoreError, UsageError
@@ -22,6 +21,9 @@ from bridge.reports import one_line
 from bridge.store import FILE, SqliteStore
 from bridge.store.lock import state_lock
 from bridge.store.pages import holds_remains
+
+if TYPE_CHECKING:
+    from bridge.app import App
 
 PATIENCE_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.2

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from bridge.app import App
 from bridge.cli.base import open_app, put, put_json
 from bridge.cli.leadbyte_asking import agreed_to, gathered
-from bridge.cli.leadbyte_requests import show_requests
 from bridge.cli.leadbyte_sending import send
 from bridge.cli.progress import awaited
 from bridge.intake import track_of
@@ -19,6 +17,9 @@ from bridge.intake.forms import LEAD, QUARANTINE, Form, Given, spelling
 from bridge.intake.operations import FINANCIALS, PROCESS, UPDATE
 from bridge.model import Json, QueueReply
 from bridge.operation import carried
+
+if TYPE_CHECKING:
+    from bridge.app import App
 
 leadbyte = typer.Typer(
     name="leadbyte",
@@ -215,6 +216,8 @@ def _operate(
     yes: bool,
     as_json: bool,
 ) -> None:
+    from bridge.cli.leadbyte_requests import show_requests
+
     operations = gathered(form, given, named, source, problems)
     app = open_app()
     if dry_run:

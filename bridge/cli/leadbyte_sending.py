@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from bridge.app import App
 from bridge.cli.base import put_json, say
 from bridge.cli.following import STOPPED, follow, on_signals, rarely
 from bridge.cli.progress import progress
@@ -17,7 +16,10 @@ from bridge.model import Json, Mapped, State
 from bridge.operation import LEAD_ID, QUARANTINE_ID
 from bridge.ports import Operated, Store
 from bridge.reports import operation_words
-from bridge.scheduler import Service
+
+if TYPE_CHECKING:
+    from bridge.app import App
+    from bridge.scheduler import Service
 
 MOVING: Final = frozenset({State.PENDING, State.SENDING, State.SUBMITTED})
 DONE: Final = frozenset({State.SYNCED, State.SKIPPED})

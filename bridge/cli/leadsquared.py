@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
-from bridge.app import App
 from bridge.cli.base import open_app, put, put_json
 from bridge.cli.hosts import host_line, host_values, limits
 from bridge.cli.progress import awaited
 from bridge.cli.status import async_words
 from bridge.errors import BridgeError, UsageError
 from bridge.model import HOSTS, LEADBYTE, Json
+
+if TYPE_CHECKING:
+    from bridge.app import App
 
 leadsquared = typer.Typer(
     name="leadsquared",

@@ -7,19 +7,21 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.app import App
 from bridge.cli.base import open_app, put, put_json, say
 from bridge.cli.previewing import reply_text, reply_view
 from bridge.cli.previewing_table import put_aligned
 from bridge.cli.progress import awaited
-from bridge.drafting import STANDARD, Draft, drafted
 from bridge.errors import BridgeError, SettingsError, UsageError
-from bridge.leadsquared import FieldInfo
 from bridge.mapping.schema import mapping_schema
+
+if TYPE_CHECKING:
+    from bridge.app import App
+    from bridge.drafting import Draft
+    from bridge.leadsquared import FieldInfo
 
 mapping = typer.Typer(
     name="mapping",
@@ -61,6 +63,8 @@ def new(
 
     Example: bridge mapping new --reply reply.json --output mappings/new.yaml
     """
+    from bridge.drafting import STANDARD, drafted
+
     app = open_app()
     text = _read(reply)
     view = reply_view(text, reply, app.settings.leadbyte.statuses)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.app import App
 from bridge.cli.base import moment, open_app, put, put_json, say
 from bridge.cli.completing import FINAL, OPENABLE, mapping_names, states
 from bridge.cli.following import rarely
@@ -17,8 +16,11 @@ from bridge.cli.running import stop_on_signals
 from bridge.errors import BridgeError, Held, UsageError
 from bridge.ports import Selection, Store
 from bridge.reports import mask, one_line
-from bridge.scheduler import Service
 from bridge.store.lock import is_held
+
+if TYPE_CHECKING:
+    from bridge.app import App
+    from bridge.scheduler import Service
 
 DEFAULT = ("failed", "unprocessed")
 

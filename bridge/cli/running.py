@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import structlog
 import typer
 
-from bridge.app import App
-from bridge.cli.base import log, open_app, put_json
+from bridge.cli.base import open_app, put_json
 from bridge.cli.notifying import kept_told, supervisor
 from bridge.cli.progress import counted_down, progress
-from bridge.scheduler import Machine, Service
+
+if TYPE_CHECKING:
+    from bridge.app import App
+    from bridge.scheduler import Machine, Service
+
+
+log = structlog.get_logger()
 
 
 def run(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from bridge.simulator.__main__ import main
-
 
 def simulate(context: typer.Context) -> None:
     """Serve both APIs on loopback until stopped; prints their addresses and keys as a line of JSON.
@@ -14,4 +12,6 @@ def simulate(context: typer.Context) -> None:
 
     Example: bridge simulate --leads 100
     """
+    from bridge.simulator.__main__ import main
+
     raise typer.Exit(main(context.args))

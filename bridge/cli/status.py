@@ -6,11 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from bridge.app import App
 from bridge.cli.base import ago, at, json_line, open_app, put, put_json
 from bridge.cli.hosts import host_line, host_values, limits
 from bridge.cli.progress import progress
@@ -19,6 +18,9 @@ from bridge.model import Json
 from bridge.ports import Day, Hearer, Status, nobody
 from bridge.reports import account_lines, account_values, mask, mask_reason
 from bridge.store.lock import holder
+
+if TYPE_CHECKING:
+    from bridge.app import App
 
 CHANGES: Final = "leadsquared:changes"
 METRICS: Final = "leadsquared-async:metrics"
