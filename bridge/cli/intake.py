@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Annotated, BinaryIO
@@ -104,8 +104,10 @@ def _opened(sources: Sequence[str]) -> Iterator[list[tuple[str, BinaryIO]]]:
 
 
 def _shown(streams: Sequence[tuple[str, BinaryIO]], tally: Tally) -> AbstractContextManager[Work]:
-    """How far the files are read; where one has no size, how many lines were looked at."""
+    """How far the files are read; where one has no size, how many lines were looked at. Nothing where a person types."""
     files = [stream.fileno() for _, stream in streams]
+    if any(map(os.isatty, files)):
+        return nullcontext(Work("enqueue"))
     found = [os.fstat(file) for file in files]
     if not all(stat.S_ISREG(one.st_mode) for one in found):
         return progress("enqueue", "leads", look=lambda: tally.good + tally.bad)

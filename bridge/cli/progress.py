@@ -113,6 +113,11 @@ class _Line(Progress):
         )
         self.add_task(work.what, total=None)
 
+    def start(self) -> None:
+        """The cursor stays, for whoever is killed does not bring it back."""
+        super().start()
+        self.console.show_cursor(True)
+
     def get_renderables(self) -> Iterable[RenderableType]:
         with suppress(ValueError, OSError):  # what is looked at may be closed or renamed at this moment
             if self._work.look:

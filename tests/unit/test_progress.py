@@ -9,9 +9,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from bridge.cli.intake import Tally, _shown
 from bridge.cli.progress import BYTES, Work, progress, told
 
 
@@ -99,7 +101,7 @@ def test_a_terminal_is_shown_the_work_in_one_line_that_goes_at_the_end(
     assert "counting: 3 of 9 leads" in shown(told)
     assert "error: a line of its own" in shown(told)
     last = b"".join(told)
-    assert last.count(b"\x1b[?25l") == last.count(b"\x1b[?25h") == 1, "the cursor comes back"
+    assert last.index(b"\x1b[?25h") - last.index(b"\x1b[?25l") < 100, "the cursor is there while the line is"
     assert last.endswith(b"\x1b[2Kthe end\r\n"), "the line is wiped"
     assert capfdbinary.readouterr().out == b""
 
@@ -111,6 +113,28 @@ def test_a_terminal_that_can_do_nothing_is_left_alone(
     with standard_error(monkeypatch, **environ) as told, progress("counting", patience=0.0) as work:
         assert not work.shown
     assert told == []
+
+
+def test_who_types_what_is_read_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        standard_error(monkeypatch),
+        os.fdopen(os.dup(sys.stderr.fileno()), "rb") as typed,
+        _shown([("-", typed)], Tally()) as work,
+    ):
+        assert not work.shown
+
+
+def test_a_file_is_followed_by_how_far_it_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "leads.csv").write_bytes(b"queueId\nq1\n")
+    with (
+        standard_error(monkeypatch),
+        (tmp_path / "leads.csv").open("rb") as stream,
+        _shown([("leads.csv", stream)], Tally()) as work,
+    ):
+        assert work.look
+        assert (work.shown, work.total, work.look()) == (True, 11, 0)
+        stream.read()
+        assert work.look() == 11
 
 
 def test_what_is_done_soon_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
