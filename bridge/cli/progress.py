@@ -87,12 +87,17 @@ def awaited(what: str, answer: Coroutine[Any, Any, Answer]) -> Answer:
 @contextmanager
 def counted_down(work: Work, count: Callable[[], Awaitable[int]]) -> Iterator[None]:
     """While this lasts `work` is told how many are left, by a count that takes a tenth of the time at most."""
-    task = asyncio.create_task(_count_down(work, count)) if work.shown else None
+    if not work.shown:
+        yield
+        return
+    task = asyncio.create_task(_count_down(work, count))
+    task.add_done_callback(
+        lambda ended: ended.cancelled() or ended.exception()
+    )  # the work itself fails of that too
     try:
         yield
     finally:
-        if task:
-            task.cancel()
+        task.cancel()
 
 
 async def _count_down(work: Work, count: Callable[[], Awaitable[int]]) -> None:

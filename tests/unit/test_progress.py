@@ -96,6 +96,7 @@ def test_a_terminal_is_shown_the_work_in_one_line_that_goes_at_the_end(
         with progress("counting", "leads", 9, lambda: looked_at(looks), patience=0.0) as work:
             assert looks.wait(30)
             sys.stderr.write("error: a line of its own\n")
+            sys.stdout.write("the output\n")
         sys.stderr.write("the end\n")
     assert work.shown
     assert "counting: 3 of 9 leads" in shown(told)
@@ -103,7 +104,8 @@ def test_a_terminal_is_shown_the_work_in_one_line_that_goes_at_the_end(
     last = b"".join(told)
     assert last.index(b"\x1b[?25h") - last.index(b"\x1b[?25l") < 100, "the cursor is there while the line is"
     assert last.endswith(b"\x1b[2Kthe end\r\n"), "the line is wiped"
-    assert capfdbinary.readouterr().out == b""
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out == b"the output\n"
 
 
 @pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {"TERM": "unknown"}, {"TTY_INTERACTIVE": "0"}])
