@@ -124,10 +124,9 @@ class _Line(Progress):
         self.console.show_cursor(True)
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        with suppress(ValueError, OSError):  # what is looked at may be closed or renamed at this moment
-            if self._work.look:
-                self._work.done = self._work.look()
         for task in self.tasks:
+            with suppress(ValueError, OSError):  # what is looked at may be closed or renamed at this moment
+                self._work.done = self._work.look() if self._work.look else self._work.done
             self.update(task.id, completed=self._work.done)
         return super().get_renderables()
 
