@@ -102,7 +102,9 @@ def test_a_terminal_is_shown_the_work_in_one_line_that_goes_at_the_end(
     assert "counting: 3 of 9 leads" in shown(told)
     assert "error: a line of its own" in shown(told)
     last = b"".join(told)
-    assert (last.count(b"\x1b[?25l"), last.count(b"\x1b[?25h")) == (1, 2), "the cursor is there while the line is"
+    assert (last.count(b"\x1b[?25l"), last.count(b"\x1b[?25h")) == (1, 2), (
+        "the cursor is there while the line is"
+    )
     assert last.index(b"\x1b[?25l") < last.index(b"\x1b[?25h")
     assert last.endswith(b"\x1b[2Kthe end\r\n"), "the line is wiped"
     sys.stdout.flush()
