@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bridge.app.sides import Sides
 from bridge.mapping import AnyMapping
-from bridge.model import HOSTS, LEADBYTE
+from bridge.model import HOSTS, LEADBYTE, UPDATES
 from bridge.pipeline.changes import ChangeStage, Looking
 from bridge.pipeline.confirming import AskingStage, ConfirmStage, DoubtStage
 from bridge.pipeline.desk import Desk
@@ -30,8 +30,6 @@ Clock = Callable[[], float]
 Mappings = Callable[[], Sequence[AnyMapping]]
 
 MOST_CONFIRMATIONS = 25
-UPDATES = "leadbyte-updates"
-"""The gate of what is written to LeadByte: a missing permission there says nothing of polls. They share one window."""
 
 
 @dataclass(frozen=True, slots=True)

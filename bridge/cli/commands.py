@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from typing import Annotated
 
@@ -29,10 +30,16 @@ from bridge.cli.base import put
 
 cli = typer.Typer(
     name="bridge",
-    help="Keeps LeadByte queue results and LeadSquared leads in step.",
+    help="""Keeps LeadByte queue results and LeadSquared leads in step.
+
+    Example: bridge check
+    """,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "color": False if os.environ.get("NO_COLOR") else None,
+    },
 )
 
 
