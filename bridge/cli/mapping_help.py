@@ -162,11 +162,11 @@ def _row(field: FieldInfo) -> Sequence[str]:
 
 @mapping.command("example")
 def example(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Which one; without it all are listed.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Which one; without it all are listed.")] = "",
 ) -> None:
     """The mapping files that come with the bridge: one for the way forward, and one for each use of the way back.
 
-    Example: bridge mapping example leadbyte-to-leadsquared > mappings/leads.yaml
+    Example: bridge mapping example book-sale > mappings/book-sale.yaml
     """
     found = {each: path.read_text("utf-8").splitlines() for each, path in examples().items()}
     if not name:
