@@ -1,4 +1,4 @@
-"""What `GET /metrics` tells, found at each scrape: what is in memory at once, what is in the store counted now and then."""
+"""How a running bridge is: what is in memory at once, what is in the store counted now and then, for all who ask."""
 
 from __future__ import annotations
 
@@ -34,22 +34,34 @@ WAIT_SECONDS: Final = 5.0
 """For a new count, at most; a scrape of Prometheus ends after 10 seconds."""
 
 
-class Counting:
-    """Counts by `count` on a thread, once for all who ask meanwhile, and keeps what was found.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The store as it was at the moment `at` (epoch seconds). `free`: bytes left on the disk of the state directory.
 
-    `steady` is never set back. `wait`: the most seconds that a caller waits for a new count.
+    Its errors and words may name people: whoever shows them masks them.
+    """
+
+    status: Status
+    at: float
+    free: int
+
+
+class Counting:
+    """Looks by `look` on a thread, once for all who ask meanwhile, and keeps what was found.
+
+    `steady` is never set back. `wait`: the most seconds that a caller waits for a new look.
     """
 
     def __init__(
-        self, count: Callable[[], Counted], steady: Callable[[], float], wait: float = WAIT_SECONDS
+        self, look: Callable[[], Seen], steady: Callable[[], float], wait: float = WAIT_SECONDS
     ) -> None:
-        self._count, self._steady, self._wait = count, steady, wait
-        self._found: Counted | None = None
+        self._look, self._steady, self._wait = look, steady, wait
+        self._found: Seen | None = None
         self._due = -inf
         self._task: asyncio.Task[None] | None = None
 
-    async def __call__(self) -> Counted | None:
-        """The newest count; None where the store could not be read. One that takes long is the next caller's."""
+    async def __call__(self) -> Seen | None:
+        """The newest look; None where the store could not be read. One that takes long is the next caller's."""
         if self._task is None and self._steady() >= self._due:
             self._task = asyncio.create_task(self._renew())
         if self._task is not None:
@@ -59,7 +71,7 @@ class Counting:
     async def _renew(self) -> None:
         begun = self._steady()
         try:
-            self._found = await asyncio.to_thread(self._count)
+            self._found = await asyncio.to_thread(self._look)
         except BridgeError as error:
             self._failed(str(error))
         except Exception as error:  # noqa: BLE001 - any other way out of here is a traceback in the log
@@ -74,8 +86,14 @@ class Counting:
         log.warning("leads not counted", reason=reason)
 
 
-def counted(status: Status, now: float, state_dir: Path) -> Counted:
-    """The numbers in a status, and nothing else of it: its errors and words may name people."""
+def seen(status: Status, now: float, state_dir: Path) -> Seen:
+    """A status, as what was seen at the moment `now`."""
+    return Seen(status, now, shutil.disk_usage(state_dir).free)
+
+
+def counted(found: Seen) -> Counted:
+    """The numbers in what was seen, and nothing else of it."""
+    status, now = found.status, found.at
     return Counted(
         at=now,
         leads=dict(status.leads),
@@ -84,7 +102,7 @@ def counted(status: Status, now: float, state_dir: Path) -> Counted:
         oldest_pending=_age(status.oldest_pending_at, now),
         unknown_words=sum(status.unknown_words.values()),
         days_off=sum(not day.adds_up for day in status.account),
-        free=shutil.disk_usage(state_dir).free,
+        free=found.free,
         changes_up_to=_epoch(status.checkpoints.get(CHANGES)),
         queue=_numbers(status.checkpoints.get(METRICS)),
     )
@@ -114,7 +132,8 @@ class Measuring:
 
     async def __call__(self) -> Measured:
         """Raises nothing: what cannot be found is left out."""
-        found = await self.counting()
+        looked = await self.counting()
+        found = counted(looked) if looked else None
         return Measured(
             version=self.version,
             ready=readiness(self.machine),

@@ -15,7 +15,7 @@ import structlog
 from bridge import reports, telemetry
 from bridge.app.listening import listening
 from bridge.app.machines import Machines
-from bridge.app.measuring import counted
+from bridge.app.measuring import Counting, Seen, seen
 from bridge.app.sides import Opening, Sides
 from bridge.app.stages import Mappings, Wiring
 from bridge.errors import BridgeError
@@ -28,7 +28,6 @@ from bridge.pipeline.desk import Desk
 from bridge.pipeline.inbox import InboxStage
 from bridge.ports import Store
 from bridge.scheduler import Machine, Service
-from bridge.server import Counted
 from bridge.settings import Settings
 from bridge.store import SqliteStore, open_store
 from bridge.store.lock import state_lock
@@ -107,7 +106,7 @@ class App:
             self.inbox.mkdir(mode=0o700, exist_ok=True)
             async with self._opening.sides(async_needed=async_needed) as sides:
                 machine = self.machine(store, sides, directory.current)
-                told = (self.settings.server, machine, self._track, self._count)
+                told = (self.settings.server, machine, self._track, Counting(self._look, self.steady))
                 async with listening(*told) if listen else nullcontext():
                     yield Service(machine)
 
@@ -147,9 +146,9 @@ class App:
         with self.store() as store:
             return store.track(tracks, now, now + self.deadline())
 
-    def _count(self) -> Counted:
+    def _look(self) -> Seen:
         with self.store(create=False) as store:
-            return counted(store.status(), self.clock(), self.settings.state_dir)
+            return seen(store.status(), self.clock(), self.settings.state_dir)
 
     async def _report_in_background(self) -> None:
         try:
