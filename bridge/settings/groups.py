@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -193,8 +193,8 @@ class Notify(Group):
     def secrets(self) -> Iterator[str]:
         """The address, and what in it alone may be its key: long parts of its path and query."""
         if address := self.url.get_secret_value():
-            yield address
-            yield from KEYLIKE.findall(address.partition("://")[2].partition("/")[2])
+            parts = KEYLIKE.findall(address.partition("://")[2].partition("/")[2])
+            yield from (address, *parts, *map(unquote, parts))
 
 
 class Report(Group):
