@@ -16,7 +16,7 @@ from bridge.app.measuring import Counting, Measuring, readiness
 from bridge.model import Json, Track
 from bridge.pipeline.desk import Desk
 from bridge.scheduler import Machine
-from bridge.server import Counted, LocalServer, Readiness, create_app
+from bridge.server import LocalServer, Readiness, create_app
 from bridge.settings import Server
 
 log = structlog.get_logger()
@@ -71,16 +71,16 @@ class Callers:
 
 @asynccontextmanager
 async def listening(
-    wanted: Server, machine: Machine, track: Callable[[Sequence[Track]], int], count: Callable[[], Counted]
+    wanted: Server, machine: Machine, track: Callable[[Sequence[Track]], int], counting: Counting
 ) -> AsyncIterator[None]:
     """The HTTP side is up, unless no address is set for it. Raises Busy or SettingsError where it cannot listen.
 
-    `count` says what the store holds. It and `track` are called on threads, and open a store of their own.
+    `counting` says what the store holds. `track` is called on a thread, and opens a store of its own.
     """
     if not wanted.listen:
         yield
         return
-    measure = Measuring(machine, Counting(count, machine.steady), version(PACKAGE))
+    measure = Measuring(machine, counting, version(PACKAGE))
     callers = Callers(machine, track, Desk(CALLER_SECONDS, room=0.0), measure)
     server = LocalServer(callers.application(wanted), wanted.listen)
     await server.start()

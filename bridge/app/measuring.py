@@ -1,4 +1,4 @@
-"""What `GET /metrics` tells, found at each scrape: what is in memory at once, what is in the store counted now and then."""
+"""How a running bridge is: what is in memory at once, what is in the store counted now and then, for all who ask."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from typing import Final
 import structlog
 
 from bridge.errors import BridgeError
+from bridge.model import ItemState, State
 from bridge.pipeline.changes import CHECKPOINT as CHANGES
 from bridge.pipeline.metrics import CHECKPOINT as METRICS
+from bridge.pipeline.notifying import Post
+from bridge.policy.conditions import Counts
 from bridge.policy.window import Window
 from bridge.ports import Status
 from bridge.scheduler import Machine
@@ -30,26 +33,41 @@ LONGEST_KEPT_SECONDS: Final = 300.0
 """A count is kept this long at least, and so many times as long as it took (3 s for a million leads): scraped however
 often, counting takes a twentieth of one core at most. Only beyond five million leads it takes more."""
 
+FAILED: Final = (State.FAILED, State.UNPROCESSED, ItemState.EXPIRED)
+"""On the failure report, and not in doubt."""
+
 WAIT_SECONDS: Final = 5.0
 """For a new count, at most; a scrape of Prometheus ends after 10 seconds."""
 
 
-class Counting:
-    """Counts by `count` on a thread, once for all who ask meanwhile, and keeps what was found.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The store as it was at the moment `at` (epoch seconds). `free`: bytes left on the disk of the state directory.
 
-    `steady` is never set back. `wait`: the most seconds that a caller waits for a new count.
+    Its errors and words may name people: whoever shows them masks them.
+    """
+
+    status: Status
+    at: float
+    free: int
+
+
+class Counting:
+    """Looks by `look` on a thread, once for all who ask meanwhile, and keeps what was found.
+
+    `steady` is never set back. `wait`: the most seconds that a caller waits for a new look.
     """
 
     def __init__(
-        self, count: Callable[[], Counted], steady: Callable[[], float], wait: float = WAIT_SECONDS
+        self, look: Callable[[], Seen], steady: Callable[[], float], wait: float = WAIT_SECONDS
     ) -> None:
-        self._count, self._steady, self._wait = count, steady, wait
-        self._found: Counted | None = None
+        self._look, self._steady, self._wait = look, steady, wait
+        self._found: Seen | None = None
         self._due = -inf
         self._task: asyncio.Task[None] | None = None
 
-    async def __call__(self) -> Counted | None:
-        """The newest count; None where the store could not be read. One that takes long is the next caller's."""
+    async def __call__(self) -> Seen | None:
+        """The newest look; None where the store could not be read. One that takes long is the next caller's."""
         if self._task is None and self._steady() >= self._due:
             self._task = asyncio.create_task(self._renew())
         if self._task is not None:
@@ -59,7 +77,7 @@ class Counting:
     async def _renew(self) -> None:
         begun = self._steady()
         try:
-            self._found = await asyncio.to_thread(self._count)
+            self._found = await asyncio.to_thread(self._look)
         except BridgeError as error:
             self._failed(str(error))
         except Exception as error:  # noqa: BLE001 - any other way out of here is a traceback in the log
@@ -74,8 +92,27 @@ class Counting:
         log.warning("leads not counted", reason=reason)
 
 
-def counted(status: Status, now: float, state_dir: Path) -> Counted:
-    """The numbers in a status, and nothing else of it: its errors and words may name people."""
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Whoever is told when something goes wrong, and what of. `post`: None where nobody is told."""
+
+    counting: Counting
+    post: Post | None = None
+
+    async def look(self) -> Counts | None:
+        """The counts of now; None where the store could not be read."""
+        found = await self.counting()
+        return counts(found) if found else None
+
+
+def seen(status: Status, now: float, state_dir: Path) -> Seen:
+    """A status, as what was seen at the moment `now`."""
+    return Seen(status, now, shutil.disk_usage(state_dir).free)
+
+
+def counted(found: Seen) -> Counted:
+    """The numbers in what was seen, and nothing else of it."""
+    status, now = found.status, found.at
     return Counted(
         at=now,
         leads=dict(status.leads),
@@ -84,10 +121,19 @@ def counted(status: Status, now: float, state_dir: Path) -> Counted:
         oldest_pending=_age(status.oldest_pending_at, now),
         unknown_words=sum(status.unknown_words.values()),
         days_off=sum(not day.adds_up for day in status.account),
-        free=shutil.disk_usage(state_dir).free,
+        free=found.free,
         changes_up_to=_epoch(status.checkpoints.get(CHANGES)),
         queue=_numbers(status.checkpoints.get(METRICS)),
     )
+
+
+def counts(found: Seen) -> Counts:
+    """What people are told of it: leads and operations on the failure report, and those in doubt."""
+    leads, operations = found.status.leads, found.status.feedback
+    failures = sum(leads.get(state, 0) for state in FAILED) + sum(
+        operations.get(state, 0) for state in FAILED
+    )
+    return Counts(failures, leads.get(State.IN_DOUBT, 0) + operations.get(State.IN_DOUBT, 0))
 
 
 def _age(moment: float | None, now: float) -> float:
@@ -114,7 +160,8 @@ class Measuring:
 
     async def __call__(self) -> Measured:
         """Raises nothing: what cannot be found is left out."""
-        found = await self.counting()
+        looked = await self.counting()
+        found = counted(looked) if looked else None
         return Measured(
             version=self.version,
             ready=readiness(self.machine),

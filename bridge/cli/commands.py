@@ -25,6 +25,7 @@ from bridge.cli import (
     running,
     simulating,
     status,
+    telling,
 )
 from bridge.cli.base import put
 
@@ -69,6 +70,7 @@ cli.command("show")(one_lead.show)
 cli.command("forget")(forgetting.forget)
 cli.command("backup")(backup.backup)
 cli.command("check")(checking.check)
+cli.command("notify")(telling.notify)
 cli.command("map")(previewing.preview)
 cli.command(
     "simulate",

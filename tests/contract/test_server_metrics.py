@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from bridge.app.measuring import Counting, counted
+from bridge.app.measuring import Counting, Seen, counted, seen
 from bridge.errors import Busy, StoreError
 from bridge.model import LEAD_STATES, Json, State
 from bridge.policy.rating import Rate
@@ -276,7 +276,7 @@ class Reader:
     def steady(self) -> float:
         return self.now
 
-    def __call__(self) -> Counted:
+    def __call__(self) -> Seen:
         self.asked += 1
         asked = self.asked
         self.begun.set()
@@ -284,7 +284,7 @@ class Reader:
         self.now += self.seconds
         if self.error:
             raise self.error
-        return replace(COUNTED, at=float(asked))
+        return Seen(status(), float(asked), 7)
 
 
 def scraped(use: Callable[[httpx.AsyncClient, Reader], Awaitable[None]], wait: float = 20.0) -> None:
@@ -292,7 +292,8 @@ def scraped(use: Callable[[httpx.AsyncClient, Reader], Awaitable[None]], wait: f
     counting = Counting(reader, reader.steady, wait)
 
     async def measure() -> Measured:
-        return replace(MEASURED, counted=await counting())
+        found = await counting()
+        return replace(MEASURED, counted=found and counted(found))
 
     async def using(client: httpx.AsyncClient) -> None:
         try:
@@ -411,7 +412,7 @@ def status(**more: Any) -> Status:
 def test_of_a_status_only_numbers_are_taken(
     more: Mapping[str, Json], name: str, value: object, tmp_path: Path
 ) -> None:
-    found = counted(status(**more), 100.0, tmp_path)
+    found = counted(seen(status(**more), 100.0, tmp_path))
     assert getattr(found, name) == value
     assert found.free > 0
     assert "ann" not in repr(found)
