@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.app import App
-from bridge.app.posting import head, posting
 from bridge.cli.base import at, open_app, put, put_json
 from bridge.errors import BridgeError, SettingsError
 from bridge.model import Json
-from bridge.pipeline.notifying import CHECKPOINT, Posted, read
 from bridge.policy.alerting import Arrival, Memory, Told
+
+if TYPE_CHECKING:
+    from bridge.app import App
+    from bridge.pipeline.notifying import Posted
 
 UNSET = "BRIDGE_NOTIFY__URL: is not set; set it to the address of an incoming webhook"
 TEST = "this is a test by `bridge notify --test`; nothing is wrong."
@@ -31,6 +32,8 @@ def notify(
     """What people are told of, and what they were told so far; or, with --test, whether a message arrives.
 
     Exits 1 where the message of a test did not arrive.
+
+    Example: bridge notify --test
     """
     app = open_app()
     if test:
@@ -40,6 +43,8 @@ def notify(
 
 
 async def _posted(app: App) -> Posted:
+    from bridge.app.posting import head, posting
+
     async with posting(app.settings) as post:
         if post is None:
             raise SettingsError([UNSET])
@@ -59,6 +64,8 @@ def _tell(posted: Posted, *, as_json: bool) -> None:
 
 
 def _show(app: App, *, as_json: bool) -> None:
+    from bridge.pipeline.notifying import CHECKPOINT, read
+
     with app.store(create=False) as store:
         memory = read(store.checkpoint(CHECKPOINT))
     wanted = app.settings.notify
