@@ -156,6 +156,19 @@ def test_a_command_by_hand_gets_the_rights_of_the_service_and_its_arguments_whol
     assert told[-5:] == ["/opt/bridge/bin/bridge", "show", "a b", "", "*"]
 
 
+@pytest.mark.parametrize(
+    ("code", "told"), [(0, ""), (1, ""), (75, ""), (130, ""), (203, "journalctl"), (243, "key file")]
+)
+def test_a_command_by_hand_that_systemd_could_not_start_says_so(tmp_path: Path, code: int, told: str) -> None:
+    for name, does in (("systemctl", "echo [Service]"), ("systemd-run", f"exit {code}")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run([DEPLOY / "bridge", "check"], env=path, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert (told in done.stderr) if told else done.stderr == ""
+
+
 # the service and its supervisor
 
 
@@ -314,6 +327,11 @@ def test_the_image_runs_as_nobody_and_says_how_it_is() -> None:
     assert "/healthz" in last["HEALTHCHECK"]
 
 
+def test_the_program_of_the_image_is_without_pip_and_its_scripts() -> None:
+    (last,) = (rest for word, rest in containerfile() if word == "RUN" and "rm -rf" in rest)
+    assert {"pip", "pip-*.dist-info", "/opt/bridge/bin/pip*"} <= set(last.split())
+
+
 def test_only_what_the_build_copies_is_let_into_it() -> None:
     copied = {
         name
@@ -383,7 +401,9 @@ def test_compose_gives_the_service_no_more_than_it_needs() -> None:
     assert (ROOT / "deploy" / service["build"]["context"] / service["build"]["dockerfile"]).exists()
     named = {volume.partition(":")[0] for volume in service["volumes"] if not volume.startswith(".")}
     assert named == set(compose["volumes"])
-    assert "/healthz" in service["healthcheck"]["test"][-1]
+    (told,) = (rest for word, rest in containerfile() if word == "HEALTHCHECK")
+    assert service["healthcheck"]["test"] == ["CMD", *json.loads(told[told.index("[") :])]
+    assert not any(re.search(r"\s", word) for word in service["healthcheck"]["test"])
     assert float(service["stop_grace_period"].removesuffix("s")) >= 3 * GRACE_SECONDS
     assert not any("KEY" in name or "TOKEN" in name for name in service["environment"])
 
@@ -449,6 +469,7 @@ def test_the_pod_for_a_restore_has_the_same_disks_and_no_more_rights() -> None:
         if one["name"] in ("state", "backups")
     ]
     assert pod["containers"][0]["volumeMounts"] == mounted
+    assert pod["terminationGracePeriodSeconds"] <= 5, "its sleep does not heed SIGTERM"
 
 
 def test_every_file_speaks_of_the_same_version_of_the_image() -> None:
