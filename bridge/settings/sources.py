@@ -71,15 +71,23 @@ def _dotenv() -> tuple[dict[str, str], list[str]]:
 def warnings(environ: Mapping[str, str] | None = None, dotenv: Mapping[str, str] | None = None) -> list[str]:
     """A line for each `BRIDGE_` name that means nothing, with the real name nearest to it.
 
-    Without arguments those of this process are meant; then also one for each file with a secret that everybody can read.
+    Without arguments those of this process are meant; then also one for each file with a secret that everybody can read,
+    and for each directory of secrets that this user cannot read.
     """
-    exposed = _exposed() if environ is None and dotenv is None else ()
+    here = environ is None and dotenv is None
     said = {**(dotenv_values() if dotenv is None else dotenv), **(os.environ if environ is None else environ)}
     ours = sorted(name for name in said if name.upper().startswith(PREFIX) and name.upper() not in NAMES)
-    return [f"{name}: is no setting and has no effect{_nearest(name.upper())}" for name in ours] + [
-        f"{file}: everybody on this machine can read it, and it holds a secret; chmod 600 it"
-        for file in exposed
-    ]
+    unknown = [f"{name}: is no setting and has no effect{_nearest(name.upper())}" for name in ours]
+    return [*unknown, *_about_files()] if here else unknown
+
+
+def _about_files() -> Iterator[str]:
+    for file in _exposed():
+        yield f"{file}: everybody on this machine can read it, and it holds a secret; chmod 600 it"
+    for directory in _directories():
+        there = directory != _chosen_directory() and os.access(directory, os.F_OK)
+        if there and not _readable(directory):
+            yield f"{directory}: is no directory that can be read, so no key is taken from it; mend its owner or permissions"
 
 
 def _exposed() -> list[Path]:
@@ -175,6 +183,10 @@ def _directories() -> Iterator[Path]:
         yield chosen
 
 
+def _readable(directory: Path) -> bool:
+    return os.access(directory, os.R_OK | os.X_OK) and directory.is_dir()
+
+
 def _setting_of(file: Path) -> str:
     """The setting a file is named for; without the prefix only in a group, as `account` may be anybody's."""
     name = file.name.upper()
@@ -197,11 +209,12 @@ def _secret(file: Path) -> str:
 
 def _directory_problems() -> Iterator[str]:
     chosen = _chosen_directory()
-    if chosen is not None and not (os.access(chosen, os.R_OK | os.X_OK) and chosen.is_dir()):
+    if chosen is not None and not _readable(chosen):
         yield f"{SECRETS_DIR}: is no directory that can be read; name one that holds a file for each secret"
     for directory in _directories():
         for file in _secret_files(directory):
             try:
                 _secret(file)
             except (OSError, ValueError):
-                yield f"{_setting_of(file)}: its file in {directory} cannot be read as UTF-8 text; mend the file"
+                name = _setting_of(file)
+                yield f"{name}: its file in {directory} cannot be read as UTF-8 text; mend the file or its permissions"

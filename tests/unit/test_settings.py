@@ -440,6 +440,21 @@ def test_files_without_a_secret_and_those_of_a_container_are_not_warned_of(
     assert load().leadbyte.key.get_secret_value() == "hush"
 
 
+@pytest.mark.parametrize("where", ["run-secrets", "CREDENTIALS_DIRECTORY"])
+def test_a_place_for_keys_that_cannot_be_read_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "CREDENTIALS_DIRECTORY"))
+    assert warnings() == [], "neither is there"
+    (tmp_path / where).write_text("a file, which not even root can list")
+    (line,) = warnings()
+    assert line.startswith(f"{tmp_path / where}: is no directory that can be read, so no key is taken")
+    assert warnings({}, {}) == []
+    (tmp_path / where).unlink()
+    (tmp_path / where).mkdir()
+    assert warnings() == []
+
+
 def test_no_command_has_an_option_or_a_variable_for_a_secret() -> None:
     group: Any = get_command(cli)
     options = [option for command in group.commands.values() for option in command.params]
