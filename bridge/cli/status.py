@@ -26,7 +26,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
     """Counts, lag, both sides, limits, the last errors, and the account by day."""
     app = open_app()
     with app.store() as store:
-        now = store.status()
+        now = store.status(app.clock())
     pid = holder(app.settings.state_dir)
     found = {
         "service": {"running": pid is not None, "pid": pid},
@@ -46,6 +46,7 @@ def as_values(status: Status, now: float, limits: Mapping[str, Json]) -> dict[st
     return {
         "leads": dict(status.leads),
         "tracked": sum(status.leads.values()),
+        "leads_per_minute": round(status.leads_per_minute, 1),
         "lag": {
             "oldest_waiting_seconds": _age(status.oldest_waiting_at, now),
             "oldest_pending_seconds": _age(status.oldest_pending_at, now),
@@ -88,6 +89,7 @@ def _lines(found: Mapping[str, Json], now: float) -> Iterator[str]:
     yield f"  {'tracked':<12} {found['tracked']:>9}"
     lag = found["lag"]
     yield f"oldest waiting {ago(lag['oldest_waiting_seconds'])}, oldest pending {ago(lag['oldest_pending_seconds'])}"
+    yield f"leads per minute: {found['leads_per_minute']:g} synced in the last 5 minutes"
     for name, host in found["hosts"].items():
         yield host_line(name, host)
     yield from _feedback(found, now)
