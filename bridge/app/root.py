@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from bridge import reports, telemetry
+from bridge.app.acting import Acting
 from bridge.app.listening import listening
 from bridge.app.machines import Machines
 from bridge.app.measuring import Counting, Seen, seen
@@ -106,7 +107,8 @@ class App:
             self.inbox.mkdir(mode=0o700, exist_ok=True)
             async with self._opening.sides(async_needed=async_needed) as sides:
                 machine = self.machine(store, sides, directory.current)
-                told = (self.settings.server, machine, self._track, Counting(self._look, self.steady))
+                acting = Acting(self.store, self.clock, self.deadline())
+                told = (self.settings.server, machine, self._track, Counting(self._look, self.steady), acting)
                 async with listening(*told) if listen else nullcontext():
                     yield Service(machine)
 
@@ -148,7 +150,8 @@ class App:
 
     def _look(self) -> Seen:
         with self.store(create=False) as store:
-            return seen(store.status(), self.clock(), self.settings.state_dir)
+            now = self.clock()
+            return seen(store.status(now), now, self.settings.state_dir)
 
     async def _report_in_background(self) -> None:
         try:

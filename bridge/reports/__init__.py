@@ -8,8 +8,9 @@ from bridge.reports.groups import Group
 from bridge.reports.listing import MOST_READ, Listing, listing, listing_html, listing_values
 from bridge.reports.masking import mask, mask_reason
 from bridge.reports.operations import operation_words
+from bridge.reports.ours import own_words
 from bridge.reports.page import write_html
-from bridge.reports.report import Lead, Report, build
+from bridge.reports.report import Lead, Report, build, iso
 from bridge.reports.text import write_text
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "account_lines",
     "account_values",
     "build",
+    "iso",
     "listing",
     "listing_html",
     "listing_values",
@@ -28,6 +30,7 @@ __all__ = [
     "mask_reason",
     "one_line",
     "operation_words",
+    "own_words",
     "total",
     "write_csv",
     "write_findings",
