@@ -123,7 +123,8 @@
     const leads = count(found.leads, "lead");
     if (!(await certain(`Retry ${leads} ${which}?`, `Retry ${leads}`))) return;
     const made = await post("v1/resync", wish);
-    if (made) await done(`${count(made.reopened, "lead")} re-opened; the numbers above show what becomes of them.`);
+    const them = made && made.reopened === 1 ? "it" : "them";
+    if (made) await done(`${count(made.reopened, "lead")} re-opened; the numbers above show what becomes of ${them}.`);
   };
   const resolve = async (delivery, as, said) => {
     const meant = as === "done" ? "It counts as carried out" : "It counts as failed, and can then be retried";
