@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -107,7 +108,7 @@ class App:
             self.inbox.mkdir(mode=0o700, exist_ok=True)
             async with self._opening.sides(async_needed=async_needed) as sides:
                 machine = self.machine(store, sides, directory.current)
-                acting = Acting(self.store, self.clock, self.deadline())
+                acting = Acting(partial(self.store, create=False), self.clock, self.deadline())
                 told = (self.settings.server, machine, self._track, Counting(self._look, self.steady), acting)
                 async with listening(*told) if listen else nullcontext():
                     yield Service(machine)

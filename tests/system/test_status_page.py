@@ -253,6 +253,7 @@ def test_axe_finds_nothing_it_never_scrolls_sideways_and_can_be_read(
     page: Browser, width: int, scheme: str
 ) -> None:
     page.look(width, scheme=scheme)
+    assert page.axe() == []
     shown(page)
     page.js("document.querySelector('details').open = true")
     assert page.axe() == []
