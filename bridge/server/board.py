@@ -80,7 +80,7 @@ def _title(seen: Overview) -> str:
 
 
 def _headline(seen: Overview) -> Iterator[str]:
-    """What keeps work from being done, or that nothing does."""
+    """What keeps work from being done, or that nothing does; and how many leads want a person."""
     if seen.ready:
         yield "Everything works."
     for name, side in seen.sides.items():
@@ -91,8 +91,10 @@ def _headline(seen: Overview) -> Iterator[str]:
         yield "The disk is full: make room, nothing is lost."
     elif not seen.measured.ready.working:
         yield "A stage has failed; the log says why."
-    if seen.measured.counted is None:
+    if (counted := seen.measured.counted) is None:
         yield "The database could not be read."
+    elif wanting := sum(counted.leads.get(state, 0) for state in PERSON):
+        yield f'<a href="#failures">{wanting:,} {"lead needs" if wanting == 1 else "leads need"} a person.</a>'
 
 
 def _side(name: str, side: Side, seen: Overview) -> Iterator[str]:
@@ -135,6 +137,8 @@ def _leads(counted: Counted, seen: Overview) -> Iterator[str]:
         yield '<h2 id="days">By day of tracking (UTC)</h2>\n<figure>\n'
         yield from chart(seen.account, iso(counted.at)[:10])
         yield "</figure>\n"
+    else:
+        yield "<p>No lead is tracked yet: <code>bridge enqueue --help</code> says how they come in.</p>\n"
     yield from _slips(seen)
     yield '<h2 id="more">More numbers</h2>\n<dl class="facts">\n'
     for term, told in _facts(counted, seen):
@@ -145,8 +149,6 @@ def _leads(counted: Counted, seen: Overview) -> Iterator[str]:
         yield f"<details>\n<summary>The account of each day {adds_up}</summary>\n"
         yield from account_table(seen.account)
         yield "</details>\n"
-    else:
-        yield "<p>No lead is tracked yet: <code>bridge enqueue --help</code> says how they come in.</p>\n"
 
 
 def _numbers(counted: Counted) -> Iterator[str]:
