@@ -28,7 +28,7 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/coverage run -m pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=100 --include='bridge/errors.py,bridge/model/*,bridge/operation/*,bridge/drafting/*,bridge/masking.py,bridge/mapping/*,bridge/policy/*,bridge/intake/*,bridge/exchange.py,bridge/leadbyte/*,bridge/leadsquared/*'
 

@@ -171,11 +171,13 @@ def masked(text: str, limit: int = 200) -> str:
 
 def text_of(value: Json) -> str | None:
     """An id or word that may come as text or as a number, as trimmed text; None for nothing, "" and anything else."""
+    if isinstance(value, str):
+        return value.strip() or None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return str(value).strip() or None
+    return str(value)
 
 
 def folded(value: Json) -> dict[str, Json]:

@@ -18,6 +18,11 @@ from bridge.mapping import AnyMapping, load
 
 log = structlog.get_logger()
 
+WHERE = (
+    "set BRIDGE_MAPPINGS_DIR to the directory of the mapping files, or make it; "
+    "`bridge mapping example leadbyte-to-leadsquared` prints a file to begin with"
+)
+
 
 class MappingDirectory:
     """The mapping files of a directory: `.yaml` and `.yml`, in the order of their names."""
@@ -34,9 +39,7 @@ class MappingDirectory:
             texts = {str(path): path.read_text("utf-8", "surrogateescape") for path in self._paths()}
         except OSError as error:
             place = error.filename or self._directory
-            raise MappingError(
-                [f"{place}: {error.strerror}; set BRIDGE_MAPPINGS_DIR to the directory of the mapping files"]
-            ) from None
+            raise MappingError([f"{place}: {error.strerror}; {WHERE}"]) from None
         self._good = load(texts)
         return self._good
 

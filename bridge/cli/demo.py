@@ -22,6 +22,7 @@ from bridge import reports, telemetry
 from bridge.app import App
 from bridge.cli.base import console, put
 from bridge.cli.demo_back import round_trip
+from bridge.cli.shipped import shipped_mappings
 from bridge.intake import BadLine, read_tracks
 from bridge.model import LEAD_STATES
 from bridge.ports import Selection, Status, Store
@@ -32,6 +33,7 @@ from bridge.simulator import Mix, Servers, World, populate, serve
 LOOK_SECONDS = 0.25
 MIX = Mix(unknown=0.1, anonymous=0.02, queued_polls=1)
 BAR = 40
+HERE = Path("mappings")
 SHOWN = 3
 MEANINGS = (
     "skipped: nothing to send, the mapping's `when` leaves such leads out",
@@ -41,7 +43,9 @@ MEANINGS = (
 
 def demo(
     leads: Annotated[int, typer.Option(min=1, max=5000, help="How many leads.")] = 400,
-    mappings: Annotated[Path, typer.Option(help="Directory of mapping files.")] = Path("mappings"),
+    mappings: Annotated[
+        Path | None, typer.Option(help="Directory of mapping files; default mappings, else the shipped ones.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Other leads for another number.")] = 7,
 ) -> None:
     """Show the main job: track, poll, map, push, report, resync. Takes under a minute and needs no account.
@@ -50,7 +54,11 @@ def demo(
     """
     telemetry.configure("auto", "error", ())
     with tempfile.TemporaryDirectory(prefix="bridge-demo-") as directory:
-        asyncio.run(_demo(Path(directory), leads, mappings, seed))
+        asyncio.run(_demo(Path(directory), leads, mappings or _mappings(), seed))
+
+
+def _mappings() -> Path:
+    return HERE if HERE.is_dir() else shipped_mappings()
 
 
 async def _demo(directory: Path, leads: int, mappings: Path, seed: int) -> None:
@@ -76,7 +84,7 @@ async def _demo(directory: Path, leads: int, mappings: Path, seed: int) -> None:
         _holdings(world)
         if (mappings / "examples").is_dir():
             await round_trip(app, world, directory / "both-ways")
-    _say("next: README.md, five-minute set-up (Set it up with your accounts)")
+    _say("next: README.md, Set it up with your accounts")
 
 
 def _settings(world: World, servers: Servers, state: Path, mappings: Path) -> Settings:

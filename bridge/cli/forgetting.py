@@ -24,6 +24,10 @@ from bridge.store.pages import holds_remains
 
 PATIENCE_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.2
+TRACES: Final = (
+    "unused parts of the database may still hold traces; stop the service and whatever else reads the database, "
+    "forget them once more, start it again"
+)
 
 
 class NotErased(BridgeError):
@@ -62,6 +66,9 @@ def forget(
     app = open_app()
     with _state(app) as running:
         found = _found(app, who)
+        if not (found.store or found.files):
+            _once_more(app, who, running=running, look_only=dry_run)
+            return
         if dry_run or not (yes or _agreed_to(found)):
             what = "would be erased" if dry_run else "left as they were"
             _tell(found.counted, found.files, found.store, what, as_json=as_json)
@@ -87,15 +94,27 @@ def _state(app: App) -> Iterator[bool]:
 
 
 def _found(app: App, who: Person) -> Found:
-    """Raises NotErased where nothing is."""
     now = app.clock()
     with app.store(create=False) as store:
         theirs = store.theirs(who)
         counted = store.counted(theirs)
     files = _in_files(app, who, theirs, erase=False)
-    if not (theirs or files):
-        raise NotErased("nothing of this person is held; deploy/privacy.md says where nobody looks")
     return Found(now, theirs, counted, files)
+
+
+def _once_more(app: App, who: Person, *, running: bool, look_only: bool) -> None:
+    """Clear the traces of a person who was erased while something kept the files from being cleared.
+
+    Raises NotErased where there are none, or where they stay.
+    """
+    path = app.settings.state_dir / FILE
+    log = path.with_name(f"{FILE}-wal")
+    left = holds_remains(path) or any(traces(one, who.is_in_raw) for one in (path, log) if one.exists())
+    if look_only or not left:
+        raise NotErased("nothing of this person is held; deploy/privacy.md says where nobody looks")
+    if not _wipe(app, who, running=running):
+        raise NotErased(TRACES)
+    put("erased: traces in unused parts of the database")
 
 
 def _in_files(app: App, who: Person, theirs: Theirs, *, erase: bool) -> InFiles:
@@ -192,6 +211,4 @@ def _check(app: App, erased: Erased, *, clean: bool) -> None:
     if erased.left:
         raise NotErased(f"{len(erased.left)} leads are still being sent; forget them once more in a minute")
     if not clean:
-        raise NotErased(
-            "unused parts of the database may still hold traces; stop the service, forget them once more, start it again"
-        )
+        raise NotErased(TRACES)

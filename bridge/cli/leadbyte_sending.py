@@ -146,5 +146,5 @@ def _problems(found: Sequence[Operated], ended: str) -> Iterator[str]:
     if refused:
         yield (
             f"{refused} of {len(found)} operations were not carried out; mend what is said of each, then ask again; "
-            "they are on `bridge report`, and `bridge resync` sends them once more"
+            "they are on `bridge report`, and `bridge resync --mapping 'by hand'` sends them once more"
         )

@@ -16,6 +16,7 @@ from bridge.app import App
 from bridge.cli.base import open_app, put, put_json, say
 from bridge.cli.previewing import reply_text, reply_view
 from bridge.cli.previewing_table import put_aligned
+from bridge.cli.shipped import examples
 from bridge.drafting import STANDARD, Draft, drafted
 from bridge.errors import BridgeError, SettingsError, UsageError
 from bridge.leadsquared import FieldInfo
@@ -147,6 +148,23 @@ def _row(field: FieldInfo) -> Sequence[str]:
         "yes" if field.locked else "-",
         ", ".join(options) or "-",
     )
+
+
+@mapping.command("example")
+def example(
+    name: Annotated[str, typer.Argument(help="Which one; without it all are listed.")] = "",
+) -> None:
+    """The mapping files that come with the bridge: one for the way forward, and one for each use of the way back.
+
+    Example: bridge mapping example leadbyte-to-leadsquared > mappings/leadbyte-to-leadsquared.yaml
+    """
+    found = {each: path.read_text("utf-8").splitlines() for each, path in examples().items()}
+    if not name:
+        put_aligned(("example", "about"), [(each, lines[0].lstrip("# ")) for each, lines in found.items()])
+    elif name in found:
+        put(*found[name])
+    else:
+        raise UsageError(f"{name}: no such example; take one of {', '.join(found)}")
 
 
 @mapping.command("schema")

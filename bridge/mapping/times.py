@@ -6,6 +6,7 @@ import re
 import warnings
 from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from bridge.mapping.convert import UnreadableError, text
@@ -40,8 +41,12 @@ def parse(value: Json, zone: tzinfo = UTC, layout: str | None = None) -> datetim
     A value without an offset is local time in `zone`.
     """
     written = text(value)
-    if not written:
-        return None
+    return _moment(written, zone, layout) if written else None
+
+
+@lru_cache(256)
+def _moment(written: str, zone: tzinfo, layout: str | None) -> datetime:
+    """The time of a result is asked for by each rule that names it, and to tell how new the result is."""
     try:
         found = datetime.strptime(written, layout) if layout else _known(written)  # noqa: DTZ007
         if found is not None and found.year in _YEARS:

@@ -19,8 +19,8 @@ from bridge.ports import Source, Store
 
 log = structlog.get_logger()
 
-AHEAD = 4
-"""Items claimed and recorded at once, for each worker."""
+AHEAD = 8
+"""Items claimed and recorded at once, for each worker: a commit costs as much as polling two leads."""
 
 
 class PollStage:

@@ -11,6 +11,8 @@ import stat
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import TextIO
 
 from bridge.simulator.limits import Limits
 from bridge.simulator.populate import Mix, populate
@@ -39,7 +41,8 @@ control API; CONTROL is the address "control" of that line (.../_sim); it takes 
                                "fail_next": [{"kind": "throttle", "times": 2, "at": "leadbyte"}]};
                                an unknown kind or place is answered with those that there are
 
-examples: curl -sS CONTROL/queue-ids | bridge enqueue --from -
+examples: bridge simulate --leads 100 --env .env     then, in another terminal: bridge check
+          curl -sS CONTROL/queue-ids | bridge enqueue --from -
           curl -sS CONTROL/faults -d '{"fail_next": [{"kind": "hang", "at": "leadsquared.bulk_update"}]}'
 """
 
@@ -102,6 +105,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar=("LEADBYTE", "LEADSQUARED", "ASYNC"),
         help="ports to listen on; 0 for any free one",
     )
+    parser.add_argument(
+        "--env",
+        type=Path,
+        metavar="FILE",
+        help="write the bridge's settings for it to this file, such as .env; it goes again at the end",
+    )
     return parser.parse_args(argv)
 
 
@@ -152,6 +161,25 @@ def describe(world: World, servers: Servers) -> str:
     )
 
 
+def settings(world: World, servers: Servers) -> str:
+    """The same as lines of a `.env` file of the bridge."""
+    values = {
+        "LEADBYTE__URL": servers.leadbyte,
+        "LEADBYTE__KEY": world.leadbyte_key,
+        "LEADSQUARED__URL": servers.leadsquared,
+        "LEADSQUARED__ACCESS_KEY": world.access_key,
+        "LEADSQUARED__SECRET_KEY": world.secret_key,
+        "LEADSQUARED__ASYNC_URL": servers.leadsquared_async,
+        "LEADSQUARED__ASYNC_API_KEY": world.async_api_key,
+    }
+    return "".join(f"BRIDGE_{name}={value}\n" for name, value in values.items())
+
+
+def new_file(path: Path) -> TextIO:
+    """A file for its owner only. Raises OSError where there is one: it may hold real keys."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
+
+
 async def run(world: World, ports: Sequence[int], announce: Callable[[Servers], None]) -> None:
     """Serve until SIGTERM, SIGINT, or the end of standard input where that is a pipe."""
     stopped = asyncio.Event()
@@ -175,15 +203,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parse(argv)
     world = build(options)
 
+    try:
+        env = new_file(options.env) if options.env else None
+    except OSError as error:
+        sys.stderr.write(f"error: {options.env}: {error.strerror}; give --env a file that is not there yet\n")
+        return 1
+
     def announce(servers: Servers) -> None:
+        if env:
+            env.write(settings(world, servers))
+            env.close()
         sys.stdout.write(describe(world, servers) + "\n")
         sys.stdout.flush()
 
     try:
         asyncio.run(run(world, options.ports, announce))
     except OSError as error:
-        sys.stderr.write(f"the simulator cannot listen: {error.strerror}; choose other --ports\n")
+        sys.stderr.write(f"error: the simulator cannot listen: {error.strerror}; choose other --ports\n")
         return 1
+    finally:
+        if env:
+            options.env.unlink(missing_ok=True)
     return 0
 
 

@@ -16,7 +16,7 @@ class Backup(Base):
     """The part of the store that makes copies."""
 
     def copy_to(self, path: Path) -> int:
-        """Write the database as it is at this moment into the empty file `path`, and check it. Returns how many leads it has.
+        """Write the database as it is at this moment into the empty file `path`, and check it. Returns how many it tracks.
 
         Others may go on writing. Raises StoreError where it cannot be written or read back, or this database is damaged.
         """
@@ -36,5 +36,5 @@ def _checked(path: Path) -> int:
         (found,) = copy.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise sqlite3.OperationalError(f"it reads back damaged: {found.splitlines()[-1]}")
-        (leads,) = copy.execute("SELECT count(*) FROM queue_item").fetchone()
+        (leads,) = copy.execute("SELECT count(*) FROM queue_item WHERE source = 'leadbyte'").fetchone()
         return int(leads)

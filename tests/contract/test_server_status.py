@@ -19,6 +19,7 @@ from bridge.app.watching import slips
 from bridge.errors import StoreError
 from bridge.policy.rating import Rate
 from bridge.ports import Day, Status
+from bridge.reports.hints import hint
 from bridge.reports.ours import WAITING
 from bridge.server import Calls, LocalServer, Overview, Readiness, Side, Slip, create_app
 from bridge.server.board import board
@@ -237,8 +238,8 @@ def test_a_page_that_cannot_be_made_shows_nothing_of_the_inside(error: Exception
 
 FAILED = "LeadSquared failed with HTTP 502"
 REFUSED = "LeadSquared refused the call"
-LOOK = "Look at one of these leads with `bridge show QUEUE_ID`, mend the cause, then retry."
-TWICE = "Another lead in LeadSquared holds this unique value: merge the two leads or correct the value"
+LOOK = hint("failed", "push", "")
+TWICE = hint("failed", "push", "(MXDuplicateEntryException)").rstrip(".")
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,8 @@ class Run:
     leadsquared: Mapping[str, Any] = field(default_factory=dict)
     retry: Mapping[str, Any] = field(default_factory=dict)
     urls: Mapping[str, str] = field(default_factory=dict)
+    patience: float = 0.5
+    """Seconds of real time that a call may take: what comes back late because the machine is loaded is no fault of a side."""
 
     def __post_init__(self) -> None:
         self.state = self.directory / "state"
@@ -119,8 +121,7 @@ class Run:
         return Settings(
             state_dir=self.state,
             mappings_dir=self.directory / "mappings",
-            # Half a second of real time.
-            http=Http(timeout_seconds=self.pace / 2),
+            http=Http(timeout_seconds=self.pace * self.patience),
             retry=Retry(max_seconds=10.0, **self.retry),
             leadbyte=Leadbyte(
                 url=urls["leadbyte"], key=SecretStr(world.leadbyte_key), poll_max_seconds=8.0, **self.leadbyte

@@ -27,7 +27,7 @@ from bridge.cli.running import how_it_is, works
 from bridge.errors import StoreError
 from bridge.scheduler import GRACE_SECONDS
 from bridge.settings import Settings, reference
-from tests.system.conftest import PATIENCE, ROOT, Bridge, Simulator
+from tests.system.conftest import COMMAND, PATIENCE, ROOT, Bridge, Simulator
 from tests.system.test_readiness import BULK
 from tests.system.test_readiness import Bridge as InProcess
 from tests.unit.test_docs import EVERYWHERE, GROUPS, OPTION, commands
@@ -261,7 +261,18 @@ def test_every_file_of_the_project_that_a_command_names_exists(path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["systemd", "container", "kubernetes", "backup", "upgrade", "privacy", "verdicts"]
+    "name",
+    [
+        "systemd",
+        "container",
+        "kubernetes",
+        "operating",
+        "monitoring",
+        "backup",
+        "upgrade",
+        "privacy",
+        "verdicts",
+    ],
 )
 def test_each_page_is_found_from_the_first(name: str) -> None:
     assert f"({name}.md)" in (DEPLOY / "README.md").read_text(encoding="utf-8")
@@ -317,12 +328,38 @@ def test_only_what_the_build_copies_is_let_into_it() -> None:
     assert all((ROOT / name).exists() for name in copied)
 
 
-def test_the_wheel_holds_every_module(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", directory]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=PATIENCE)
-    (wheel,) = tmp_path.glob("*.whl")
+    (made,) = directory.glob("*.whl")
+    return made
+
+
+def test_the_wheel_holds_every_module(wheel: Path) -> None:
     held = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
     assert held == {path.relative_to(ROOT).as_posix() for path in (ROOT / "bridge").rglob("*.py")}
+
+
+def test_who_has_only_the_wheel_has_the_example_mappings(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    (tmp_path / "empty").mkdir()
+
+    def told(*more: str) -> str:
+        command = [*COMMAND, "mapping", "example", *more]
+        environment = {"PYTHONPATH": str(tmp_path / "installed")}
+        where = {"cwd": tmp_path / "empty", "env": environment}
+        return subprocess.run(
+            command, check=True, capture_output=True, text=True, timeout=PATIENCE, **where
+        ).stdout
+
+    mappings = ROOT / "mappings"
+    names = ["leadbyte-to-leadsquared", *sorted(path.stem for path in (mappings / "examples").iterdir())]
+    assert [line.split()[0] for line in told().splitlines()[1:]] == names
+    for name in names[:2]:
+        (path,) = mappings.rglob(f"{name}.yaml")
+        assert told(name) == path.read_text(encoding="utf-8")
 
 
 def test_every_library_is_locked_by_hash() -> None:

@@ -51,6 +51,9 @@ CELLS = (
 REFUSING = {"mx_error", "mx_error_200"}
 """Faults by which LeadSquared says that the lead itself is at fault."""
 
+HOLDING = {"hang", "hang_after", "trickle"}
+"""Faults that end by the caller's patience. With others it is long, so that a loaded machine does not look like one."""
+
 
 @pytest.fixture(autouse=True, scope="module")
 def quiet() -> Iterator[None]:
@@ -201,9 +204,14 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Matrix]:
 
 
 def _faulty(directory: Path, kind: str, places: Sequence[str]) -> Matrix:
-    run = Matrix(directory, seed=sum(map(ord, kind)), leads=LEADS)
+    run = Matrix(directory, seed=sum(map(ord, kind)), leads=LEADS, **_patience(kind))
     run.world.faults = Faults(rates={place: {kind: RATE} for place in places})
     return run
+
+
+def _patience(kind: str) -> dict[str, Any]:
+    calm: dict[str, Any] = {} if kind in HOLDING else {"patience": 20.0}
+    return calm | ({"leadsquared": {"confirm_deadline_seconds": 3600.0}} if kind in HARMLESS else {})
 
 
 async def _live(run: Matrix, clock: Callable[[], float], room: asyncio.Semaphore) -> None:

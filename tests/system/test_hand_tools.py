@@ -285,7 +285,7 @@ def test_each_refusal_is_that_leads_own(bridge: Bridge, leads: Leads) -> None:
     assert "Lead is not valid" in said.json["operations"][1]["reason"]
     assert said.errors == [
         "2 of 3 operations were not carried out; mend what is said of each, then ask again; "
-        "they are on `bridge report`, and `bridge resync` sends them once more"
+        "they are on `bridge report`, and `bridge resync --mapping 'by hand'` sends them once more"
     ]
     report = bridge("report", "--format", "json").json
     assert {lead["mapping"] for lead in report["leads"]} == {"by hand"}

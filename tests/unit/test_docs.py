@@ -1,4 +1,4 @@
-"""README.md says what the code does: settings, commands, exit codes, states, advice, promises, links."""
+"""README.md says what the code does: settings, commands, exit codes, states, promises, links."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from bridge import errors
 from bridge.cli import cli
 from bridge.mapping import load, run_tests
 from bridge.model import LEAD_STATES
-from bridge.reports import hints
 from bridge.settings import reference
 from bridge.simulator.__main__ import parse
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPERATING = (ROOT / "deploy" / "operating.md").read_text(encoding="utf-8")
 PAGES = [
     "README.md",
     "CHANGELOG.md",
@@ -33,10 +33,13 @@ PAGES = [
     "deploy/container.md",
     "deploy/kubernetes.md",
     "deploy/monitoring.md",
+    "deploy/operating.md",
     "deploy/privacy.md",
     "deploy/systemd.md",
     "deploy/upgrade.md",
     "deploy/verdicts.md",
+    "mappings/README.md",
+    "state/README.md",
 ]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 EVERYWHERE = {"--help"}
@@ -77,9 +80,10 @@ def named(line: str) -> tuple[str, str]:
 
 
 def code() -> list[str]:
-    """Every piece of code on the page: indented lines, and what stands between backticks in the text."""
-    lines = [line for line in README.splitlines() if line.startswith("    ")]
-    return lines + re.findall(r"`([^`\n]+)`", README.replace("\\|", "|"))
+    """Every piece of code for operators: indented lines, and what stands between backticks in the text."""
+    told = f"{README}\n{OPERATING}"
+    lines = [line for line in told.splitlines() if line.startswith("    ")]
+    return lines + re.findall(r"`([^`\n]+)`", told.replace("\\|", "|"))
 
 
 def test_every_setting_is_there_with_its_default_and_meaning() -> None:
@@ -88,7 +92,7 @@ def test_every_setting_is_there_with_its_default_and_meaning() -> None:
 
 
 def test_every_setting_that_is_named_exists() -> None:
-    named = set(re.findall(r"\bBRIDGE_[A-Z]\w*", README))
+    named = set(re.findall(r"\bBRIDGE_[A-Z]\w*", README + OPERATING))
     assert named <= {name for name, _, _ in reference()}
 
 
@@ -128,25 +132,6 @@ def test_exit_codes() -> None:
 
 def test_states_are_all_there_in_the_order_that_counts() -> None:
     assert tuple(name.strip("`") for name, _ in rows("state")) == LEAD_STATES
-
-
-def test_advice_is_that_of_the_report() -> None:
-    given = {}
-    for example, advice in rows("the reason says, for example"):
-        where, _, reason = example.rpartition("* ") if example.startswith("*") else ("", "", example)
-        state = where.strip("*:") if where.strip("*:") in hints.BY_STATE else "failed"
-        stage = "map" if "stage map" in where else "push"
-        ours = "to LeadByte" in where or (state == "in_doubt" and "LeadByte" in reason)
-        told = "" if example == "*anything else*" else reason
-        assert hints.hint(state, stage, told, to_leadbyte=ours) == advice
-        given[advice] = reason
-    known = {advice for _, advice in hints.FAMILIES} | set(hints.BY_STATE.values())
-    assert set(given) == known | {
-        hints.MAPPING,
-        hints.FEEDBACK_MAPPING,
-        hints.OTHER,
-        hints.LEADBYTE_IN_DOUBT,
-    }
 
 
 def test_the_mapping_examples_load_and_pass_their_tests() -> None:

@@ -216,24 +216,6 @@ def test_what_a_group_quotes_is_in_every_reason_of_it(text: str, identifier: str
         assert piece in reason
 
 
-@pytest.mark.parametrize(
-    ("state", "stage", "reason", "word"),
-    [
-        ("failed", "push", "Attribute(s) does not exist - mx_A.", "field"),
-        ("failed", "push", "MXDuplicateEntryException: value in use", "unique"),
-        ("unprocessed", "push", UNKNOWN, "does not know"),
-        ("failed", "push", "MXUnAuthorizedAccessException", "permission"),
-        ("failed", "push", "gave up after 8 attempts: HTTP 502", "well"),
-        ("failed", "map", "anything", "mapping"),
-        ("expired", "poll", "permission", "LeadByte"),
-        ("in_doubt", "push", "the answer was lost", "say which"),
-        ("failed", "push", "zzz", "bridge show"),
-    ],
-)
-def test_hints(state: str, stage: str, reason: str, word: str) -> None:
-    assert word in hint(state, stage, reason)
-
-
 def test_csv_cells_are_no_formulas_and_rows_stay_rows() -> None:
     nasty = failure("=1+1", reason="@SUM(A1)\nnext", mapping="-2", identifier="+44 7700 900123")
     rows = list(csv.DictReader(io.StringIO(written(write_csv, [nasty], unmasked=True))))

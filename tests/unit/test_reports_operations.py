@@ -1,4 +1,4 @@
-"""Operations in LeadByte on the failure report: how they are numbered, settled and advised on."""
+"""Operations in LeadByte on the failure report: how they are numbered and settled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from bridge.cli.status import async_words, epoch
 from bridge.model import LEADBYTE, LEADSQUARED
 from bridge.ports import Failure
 from bridge.reports import build, operation_words, write_csv, write_html, write_json, write_text
-from bridge.reports.hints import LEADBYTE_IN_DOUBT, hint
 
 LOST = "the answer was lost: LeadByte failed with HTTP 502"
 PROSPECT = "8d2dd6f0-3c1c-4a3d-9a9e-1c6a7a5c4d21"
@@ -60,7 +59,7 @@ def test_doubts_of_both_sides_are_groups_apart() -> None:
     groups = json.loads(written(write_json, failure(17, died), failure(18, died, target=LEADSQUARED)))[
         "groups"
     ]
-    assert {group["resync"]: group["hint"] == LEADBYTE_IN_DOUBT for group in groups} == {
+    assert {group["resync"]: "never sent twice" in group["hint"] for group in groups} == {
         "bridge resolve DELIVERY --as done|not-done": True,
         "bridge resolve QUEUE_ID --as done|not-done": False,
     }
@@ -82,23 +81,6 @@ def test_what_is_not_in_doubt_has_no_column_of_numbers() -> None:
     failed = failure(17, "no", state="failed")
     assert "NO." not in written(write_text, failed)
     assert "Delivery</th>" not in written(write_html, failed)
-
-
-@pytest.mark.parametrize(
-    ("reason", "word"),
-    [
-        ('This API key does not have the "Update Payout/Revenue" permission', "tick it"),
-        ("Lead is not approved: 9000001", "Approved leads only"),
-        ("Lead not updated; Unknown field 'post'", "no such field"),
-        ("Lead not updated; Delivery '7' cannot be triggered manually via the REST API", "not triggered"),
-        ("Lead not updated; Lead is not valid", "no valid lead"),
-        ("Lead not updated; Lead not found", "no valid lead"),
-        ("Quarantined lead not found", "none in quarantine"),
-        ("Lead does not exist in the system or You do not have permission", "LeadSquared does not know"),
-    ],
-)
-def test_leadbytes_reasons_have_advice_of_their_own(reason: str, word: str) -> None:
-    assert word in hint("failed", "push", reason)
 
 
 @pytest.mark.parametrize(
