@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from starlette.concurrency import run_in_threadpool
@@ -23,6 +23,7 @@ from bridge.server.guard import Doorkeeper
 from bridge.server.reading import Bounds, body_of, json_of, kind_of
 from bridge.server.wishes import Resolve, Resync, listing_of, resolve_of, resync_of
 
+T = TypeVar("T")
 log = structlog.get_logger("bridge.server")
 
 FAILURES: Final = "/v1/failures"
@@ -48,6 +49,14 @@ class Acts:
 
 def acting_routes(acts: Acts, doorkeeper: Doorkeeper, bounds: Bounds) -> list[Route]:
     """`GET /v1/failures` (JSON, or HTML where that is accepted), `POST /v1/resync`, `POST /v1/resolve`."""
+    return [
+        Route(FAILURES, _trusted(_failures(acts, bounds), doorkeeper)),
+        Route(RESYNC, _trusted(_resync(acts, bounds), doorkeeper), methods=["POST"]),
+        Route(RESOLVE, _trusted(_resolve(acts, bounds), doorkeeper), methods=["POST"]),
+    ]
+
+
+def _failures(acts: Acts, bounds: Bounds) -> Endpoint:
     one_at_a_time = _OneAtATime(acts.failures)
 
     async def failures(request: Request) -> Response:
@@ -58,29 +67,39 @@ def acting_routes(acts: Acts, doorkeeper: Doorkeeper, bounds: Bounds) -> list[Ro
             return HTMLResponse(await run_in_threadpool(lambda: "".join(listing_html(found))))
         return JSONResponse(await run_in_threadpool(listing_values, found))
 
+    return failures
+
+
+def _resync(acts: Acts, bounds: Bounds) -> Endpoint:
+    async def done(wish: Resync, request: Request) -> int:
+        leads = await acts.resync(wish)
+        if not wish.dry_run:
+            log.info("leads re-opened by a caller", leads=leads, **_caller(request), **_told(wish))
+        return leads
+
     async def resync(request: Request) -> Response:
         wish = resync_of(await _json(request, bounds))
         async with asyncio.timeout(bounds.answer_seconds):
-            leads = await acts.resync(wish)
-        if wish.dry_run:
-            return JSONResponse({"leads": leads})
-        log.info("leads re-opened by a caller", leads=leads, **_caller(request), **_told(wish))
-        return JSONResponse({"reopened": leads}, 202)
+            leads = await _to_its_end(done(wish, request))
+        return JSONResponse({"leads": leads}) if wish.dry_run else JSONResponse({"reopened": leads}, 202)
+
+    return resync
+
+
+def _resolve(acts: Acts, bounds: Bounds) -> Endpoint:
+    async def done(word: Resolve, request: Request) -> int:
+        settled = await acts.resolve(word)
+        if not settled:
+            raise UsageError(f"delivery: no delivery {word.delivery} is in doubt; see `bridge show`")
+        log.info("doubt settled by a caller", delivery=word.delivery, done=word.done, **_caller(request))
+        return settled
 
     async def resolve(request: Request) -> Response:
         word = resolve_of(await _json(request, bounds))
         async with asyncio.timeout(bounds.answer_seconds):
-            settled = await acts.resolve(word)
-        if not settled:
-            raise UsageError(f"delivery: no delivery {word.delivery} is in doubt; see `bridge show`")
-        log.info("doubt settled by a caller", delivery=word.delivery, done=word.done, **_caller(request))
-        return JSONResponse({"settled": settled}, 202)
+            return JSONResponse({"settled": await _to_its_end(done(word, request))}, 202)
 
-    return [
-        Route(FAILURES, _trusted(failures, doorkeeper)),
-        Route(RESYNC, _trusted(resync, doorkeeper), methods=["POST"]),
-        Route(RESOLVE, _trusted(resolve, doorkeeper), methods=["POST"]),
-    ]
+    return resolve
 
 
 def _trusted(endpoint: Endpoint, doorkeeper: Doorkeeper) -> Endpoint:
@@ -104,14 +123,31 @@ class _OneAtATime:
 
     async def __call__(self, selection: Selection, rows: int) -> Listing:
         await self._lock.acquire()
-        task = asyncio.ensure_future(self._make(selection, rows))
-        task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
+        return await _to_its_end(self._made(selection, rows))
 
-    def _ended(self, task: asyncio.Future[Listing]) -> None:
-        self._lock.release()
-        if not task.cancelled():
-            task.exception()  # else one that nobody waits for any more would be told as never looked at
+    async def _made(self, selection: Selection, rows: int) -> Listing:
+        try:
+            return await self._make(selection, rows)
+        finally:
+            self._lock.release()
+
+
+UNDER_WAY: Final[set[asyncio.Task[Any]]] = set()
+"""Held, for an event loop does not hold its tasks."""
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """What the work gives. It goes on where its caller has gone or has waited too long: a thread cannot be stopped."""
+    task = asyncio.create_task(work)
+    UNDER_WAY.add(task)
+    task.add_done_callback(_over)
+    return await asyncio.shield(task)
+
+
+def _over(task: asyncio.Task[Any]) -> None:
+    UNDER_WAY.discard(task)
+    if not task.cancelled():
+        task.exception()  # else one that nobody waits for any more would be told as never looked at
 
 
 async def _json(request: Request, bounds: Bounds) -> Json:

@@ -33,7 +33,7 @@ def failures() -> Iterator[Failure]:
 
 
 class Inside:
-    """What is behind the routes: keeps what it is asked for. While `held`, no listing comes to an end."""
+    """What is behind the routes: keeps what it is asked for. While not `open`, no listing and no resync comes to an end."""
 
     def __init__(self) -> None:
         self.wishes: list[object] = []
@@ -53,6 +53,7 @@ class Inside:
         return listing(7, failures(), NOW, rows)
 
     async def resync(self, wish: Resync) -> int:
+        await self.open.wait()
         return self._keep(wish)
 
     async def resolve(self, word: Resolve) -> int:
@@ -271,6 +272,19 @@ def test_leads_are_re_opened_as_by_the_command_and_each_time_is_a_line_in_the_lo
         meant = wish.selection
         assert (line["address"], line["leads"], line["states"]) == ("127.0.0.1", 3, list(meant.states))
         assert (line["named"], line["by_reason"]) == (len(meant.queue_ids), bool(meant.reason))
+
+
+def test_what_takes_too_long_is_done_and_logged_all_the_same() -> None:
+    async def use(client: httpx.AsyncClient, inside: Inside) -> None:
+        inside.open.clear()
+        assert (await client.post("/v1/resync", json={}, headers=AUTH)).status_code == 503
+        inside.open.set()
+        while not inside.wishes:
+            await client.get("/healthz")
+
+    with capture_logs() as logs:
+        served(use, answer_seconds=0.05)
+    assert [each["event"] for each in logs] == ["request not served", "leads re-opened by a caller"]
 
 
 def test_a_dry_run_counts_and_a_reason_is_in_no_log() -> None:
