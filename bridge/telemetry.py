@@ -8,6 +8,7 @@ What a line says is safe by where it comes from, whoever logs it and at whatever
 - A traceback says where it happened and what kind of errors they were, without their texts and without locals.
 - Warnings, and errors that nobody can catch, go the same way. Over all lies the search for secrets, email addresses
   and phone numbers.
+- `run` is the same in all events of a process, of whatever thread or task, and another one in the next process.
 """
 
 from __future__ import annotations
@@ -32,9 +33,12 @@ from structlog.typing import ExcInfo, Processor
 
 from bridge.masking import HIDDEN, Redactor, personal_id, replaced
 
-__all__ = ["HIDDEN", "Redactor", "configure", "digest", "digest_key"]
+__all__ = ["HIDDEN", "RUN", "Redactor", "coloured", "configure", "digest", "digest_key"]
 
 Format: TypeAlias = Literal["auto", "json", "console"]
+
+RUN: Final = os.urandom(4).hex()
+"""Tells the events of this process from those of others in one journal."""
 
 _QUIET: Final = ("httpx", "httpcore", "aiohttp", "apscheduler")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -42,6 +46,11 @@ _MARGIN: Final = "  | "
 _QUOTED: Final = re.compile(r"(\b(?:LeadByte|LeadSquared)\b.*?): (.*)", re.DOTALL)
 _MX_TYPE: Final = re.compile(r"\bMX[A-Za-z]{1,60}Exception\b")
 _UNTOUCHED: Final = frozenset({"timestamp", "level"})
+
+
+def coloured(out: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether colours are wanted on `out`: on a terminal that has any, unless NO_COLOR says no (https://no-color.org)."""
+    return out.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") not in {"dumb", "unknown"}
 
 
 def digest(text: str, key: bytes) -> str:
@@ -86,13 +95,20 @@ def _processors(cleaner: Processor) -> list[Processor]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(_traceback),
         cleaner,
+        _stamped,
     ]
+
+
+def _stamped(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401, ARG001
+    """After the cleaner, to which eight digits may look like a phone number; whatever an event called by that name is gone."""
+    event["run"] = RUN
+    return event
 
 
 def _formatter(shared: list[Processor], *, console: bool) -> logging.Formatter:
     render: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
     if console:
-        render = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        render = structlog.dev.ConsoleRenderer(colors=coloured(sys.stderr, os.environ))
     return structlog.stdlib.ProcessorFormatter(
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         foreign_pre_chain=[_without_values, *shared],
@@ -108,8 +124,16 @@ def _without_values(logger: Any, method: str, event: MutableMapping[str, Any]) -
     return event
 
 
+class _ToStandardError(logging.StreamHandler[TextIO]):
+    """To whatever that is at the moment: while progress is shown there, lines go above it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def _route(formatter: logging.Formatter, threshold: int) -> None:
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ToStandardError()
     handler.set_name("bridge")
     handler.setFormatter(formatter)
     root = logging.getLogger()
@@ -165,7 +189,7 @@ def _story(error: BaseException) -> Iterator[str]:
 
 
 class _Cleaner:
-    """The last processor before rendering: no secret, no person and no control character leaves in any part of a line."""
+    """The last that looks at what others gave: no secret, no person and no control character leaves in any part of a line."""
 
     def __init__(self, redactor: Redactor, key: bytes, *, console: bool) -> None:
         self._redactor, self._key = redactor, key

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from bridge.app.measuring import Watch
 from bridge.app.sides import Sides
 from bridge.app.stages import Mappings, Wiring
 from bridge.pipeline.changes import ChangeStage
@@ -16,23 +17,26 @@ from bridge.scheduler import Machine, Stage
 
 @dataclass(frozen=True, slots=True)
 class Machines:
-    """Makes machines of wired stages. `report` is called once a day and at the end."""
+    """Makes machines of wired stages. `report` is called once a day, where failures jump, and at the end."""
 
     wiring: Wiring
     report: Callable[[], Awaitable[None]]
 
-    def whole(self, sides: Sides, inbox: InboxStage, mappings: Mappings) -> Machine:
-        """Both ways."""
+    def whole(
+        self, sides: Sides, inbox: InboxStage, mappings: Mappings, watch: Watch | None = None
+    ) -> Machine:
+        """Both ways. With `watch`, what goes wrong is told and reported at once."""
         wiring = self.wiring
         gates = wiring.gates()
         changes = wiring.changes(sides, gates, mappings)
         stages = [inbox, *wiring.forward(sides, gates, mappings), wiring.pruning()]
         stages += [*wiring.back(sides, gates), *([changes] if changes else [])]
+        every = (gates.poll, gates.updates, gates.bulk, gates.asynchronous)
+        stages += [*wiring.notifying(watch, every), *wiring.reporting(watch, self.report)] if watch else []
 
         def finished() -> bool:
             return inbox.empty() and (changes is None or changes.done())
 
-        every = (gates.poll, gates.updates, gates.bulk, gates.asynchronous)
         return self._machine(stages, every, finished, changes)
 
     def by_hand(self, sink: Sink) -> Machine:

@@ -15,8 +15,11 @@ from typing import Final
 import structlog
 
 from bridge.errors import BridgeError
+from bridge.model import ItemState, State
 from bridge.pipeline.changes import CHECKPOINT as CHANGES
 from bridge.pipeline.metrics import CHECKPOINT as METRICS
+from bridge.pipeline.notifying import Post
+from bridge.policy.conditions import Counts
 from bridge.policy.window import Window
 from bridge.ports import Status
 from bridge.scheduler import Machine
@@ -29,6 +32,9 @@ SHARE: Final = 20.0
 LONGEST_KEPT_SECONDS: Final = 300.0
 """A count is kept this long at least, and so many times as long as it took (3 s for a million leads): scraped however
 often, counting takes a twentieth of one core at most. Only beyond five million leads it takes more."""
+
+FAILED: Final = (State.FAILED, State.UNPROCESSED, ItemState.EXPIRED)
+"""On the failure report, and not in doubt."""
 
 WAIT_SECONDS: Final = 5.0
 """For a new count, at most; a scrape of Prometheus ends after 10 seconds."""
@@ -86,6 +92,19 @@ class Counting:
         log.warning("leads not counted", reason=reason)
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Whoever is told when something goes wrong, and what of. `post`: None where nobody is told."""
+
+    counting: Counting
+    post: Post | None = None
+
+    async def look(self) -> Counts | None:
+        """The counts of now; None where the store could not be read."""
+        found = await self.counting()
+        return counts(found) if found else None
+
+
 def seen(status: Status, now: float, state_dir: Path) -> Seen:
     """A status, as what was seen at the moment `now`."""
     return Seen(status, now, shutil.disk_usage(state_dir).free)
@@ -107,6 +126,15 @@ def counted(found: Seen) -> Counted:
         queue=_numbers(status.checkpoints.get(METRICS)),
         leads_per_minute=status.leads_per_minute,
     )
+
+
+def counts(found: Seen) -> Counts:
+    """What people are told of it: leads and operations on the failure report, and those in doubt."""
+    leads, operations = found.status.leads, found.status.feedback
+    failures = sum(leads.get(state, 0) for state in FAILED) + sum(
+        operations.get(state, 0) for state in FAILED
+    )
+    return Counts(failures, leads.get(State.IN_DOUBT, 0) + operations.get(State.IN_DOUBT, 0))
 
 
 def _age(moment: float | None, now: float) -> float:

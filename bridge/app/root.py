@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import structlog
 
@@ -17,7 +18,8 @@ from bridge import reports, telemetry
 from bridge.app.acting import Acting
 from bridge.app.listening import listening
 from bridge.app.machines import Machines
-from bridge.app.measuring import Counting, Seen, seen
+from bridge.app.measuring import Counting, Seen, Watch, counts, seen
+from bridge.app.posting import posting
 from bridge.app.sides import Opening, Sides
 from bridge.app.stages import Mappings, Wiring
 from bridge.errors import BridgeError
@@ -28,6 +30,9 @@ from bridge.mapping import AnyMapping, forward_of
 from bridge.model import Track
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.inbox import InboxStage
+from bridge.pipeline.reporting import CHECKPOINT as REPORTED
+from bridge.pipeline.reporting import text_of
+from bridge.policy.rising import Written
 from bridge.ports import Store
 from bridge.scheduler import Machine, Service
 from bridge.settings import Settings
@@ -55,6 +60,7 @@ class App:
     clock: Clock = time.time
     steady: Clock = field(default_factory=steady_clock)
     rng: random.Random = field(default_factory=random.Random)
+    _writing: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @property
     def inbox(self) -> Path:
@@ -106,10 +112,14 @@ class App:
         self.settings.require(leadbyte=True, leadsquared=True, async_needed=async_needed)
         with self._held() as store:
             self.inbox.mkdir(mode=0o700, exist_ok=True)
-            async with self._opening.sides(async_needed=async_needed) as sides:
-                machine = self.machine(store, sides, directory.current)
+            async with (
+                self._opening.sides(async_needed=async_needed) as sides,
+                posting(self.settings) as post,
+            ):
+                counting = Counting(self._look, self.steady)
+                machine = self.machine(store, sides, directory.current, Watch(counting, post))
                 acting = Acting(partial(self.store, create=False), self.clock, self.deadline())
-                told = (self.settings.server, machine, self._track, Counting(self._look, self.steady), acting)
+                told = (self.settings.server, machine, self._track, counting, acting)
                 async with listening(*told) if listen else nullcontext():
                     yield Service(machine)
 
@@ -124,12 +134,12 @@ class App:
             async with self._opening.operations() as sink:
                 yield Service(self._machines(store).by_hand(sink))
 
-    def machine(self, store: Store, sides: Sides, mappings: Mappings) -> Machine:
-        """Every stage, wired to these two sides."""
+    def machine(self, store: Store, sides: Sides, mappings: Mappings, watch: Watch | None = None) -> Machine:
+        """Every stage, wired to these two sides. With `watch`, what goes wrong is told and reported at once."""
         machines = self._machines(store)
         desk = machines.wiring.desk
         inbox = InboxStage(self.store, self.inbox, self.deadline(), self.clock, desk)
-        return machines.whole(sides, inbox, mappings)
+        return machines.whole(sides, inbox, mappings, watch)
 
     def _machines(self, store: Store) -> Machines:
         wiring = Wiring(self.settings, store, Desk(), self.clock, self.steady, self.rng)
@@ -151,8 +161,11 @@ class App:
 
     def _look(self) -> Seen:
         with self.store(create=False) as store:
-            now = self.clock()
-            return seen(store.status(now), now, self.settings.state_dir)
+            return self._seen(store)
+
+    def _seen(self, store: Store) -> Seen:
+        now = self.clock()
+        return seen(store.status(now=now), now, self.settings.state_dir)
 
     async def _report_in_background(self) -> None:
         try:
@@ -162,11 +175,16 @@ class App:
             log.warning("report not written", reason=str(error))
 
     def write_reports(self) -> None:
-        """Write the failure report to `state/reports/`. Raises StoreError where that cannot be written."""
+        """Write the failure report to `state/reports/`, and note how much is on it; one at a time. Raises StoreError where
+        that cannot be written.
+        """
 
         def made() -> reports.Report:
             status = store.status()
             return reports.build(store.failures(), status.leads, self.clock(), account=status.account)
 
-        with self.store() as store:
+        with self._writing, self.store() as store:
+            before = counts(self._seen(store)).failures
             write_reports(made, self.settings.state_dir / "reports", self.clock())
+            now = self.clock()
+            store.set_checkpoint(REPORTED, text_of(Written(before, now)), now)

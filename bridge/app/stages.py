@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from bridge.app.measuring import Watch
+from bridge.app.posting import head
 from bridge.app.sides import Sides
 from bridge.mapping import AnyMapping
-from bridge.model import HOSTS, LEADBYTE
+from bridge.model import HOSTS, LEADBYTE, UPDATES
 from bridge.pipeline.changes import ChangeStage, Looking
 from bridge.pipeline.confirming import AskingStage, ConfirmStage, DoubtStage
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.gate import Gate
 from bridge.pipeline.mapping import MapStage
 from bridge.pipeline.metrics import MetricsStage
+from bridge.pipeline.notifying import NotifyStage, Outlook
 from bridge.pipeline.polling import PollStage
 from bridge.pipeline.pruning import PruneStage, Retention
 from bridge.pipeline.pushing import Batching, PushStage
+from bridge.pipeline.reporting import ReportStage
 from bridge.policy.backoff import Backoff
 from bridge.policy.delivering import Delivering
 from bridge.policy.polling import Polling
@@ -30,8 +34,6 @@ Clock = Callable[[], float]
 Mappings = Callable[[], Sequence[AnyMapping]]
 
 MOST_CONFIRMATIONS = 25
-UPDATES = "leadbyte-updates"
-"""The gate of what is written to LeadByte: a missing permission there says nothing of polls. They share one window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,21 @@ class Wiring:
         wanted = self.settings.retention
         kept = Retention(wanted.replies_days, wanted.payloads_days, wanted.attempts_days)
         return PruneStage(self.store, self.desk, kept, self.clock)
+
+    def notifying(self, watch: Watch, gates: Sequence[Gate]) -> Sequence[Stage]:
+        """Who tells people of what goes wrong, where anybody is to be told."""
+        if watch.post is None:
+            return []
+        wanted, post = self.settings.notify, watch.post
+        outlook = Outlook(watch.look, gates, wanted.failures, wanted.down_seconds, self.clock, self.steady)
+        told = (outlook, post, head(self.settings), self.clock, self.steady)
+        return [NotifyStage(self.store, self.desk, *told)]
+
+    def reporting(self, watch: Watch, report: Callable[[], Awaitable[None]]) -> Sequence[Stage]:
+        """Who has the failure report written where failures jump, unless that is switched off."""
+        jump = self.settings.report.jump
+        told = (watch.look, report, jump, self.clock, self.steady)
+        return [ReportStage(self.store, self.desk, *told)] if jump else []
 
     def _metrics(self, sides: Sides, gate: Gate) -> Sequence[Stage]:
         interval = self.settings.leadsquared.metrics_seconds

@@ -14,9 +14,8 @@ from typer import TyperException
 from bridge.cli.base import say
 from bridge.cli.commands import cli
 from bridge.errors import BridgeError, SettingsError
+from bridge.masking import Redactor
 from bridge.reports import one_line
-from bridge.settings import load
-from bridge.telemetry import Redactor
 
 __all__ = ["cli", "main"]
 
@@ -74,6 +73,8 @@ def _tell(*lines: str) -> None:
 
 def _redactor() -> Redactor:
     """Errors show no key, also where somebody typed one into the command or into a file that is quoted."""
+    from bridge.settings import load
+
     try:
         return Redactor(load().secrets())
     except SettingsError:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.app import App
 from bridge.cli.base import open_app, put, put_json
+from bridge.cli.progress import BYTES, progress
 from bridge.errors import StoreError, UsageError
 from bridge.files import whole
 from bridge.store import FILE
+
+if TYPE_CHECKING:
+    from bridge.app import App
 
 
 def backup(
@@ -51,7 +54,11 @@ def _place(app: App, path: Path, *, force: bool) -> Path:
 
 def _write(app: App, place: Path) -> tuple[int, int]:
     try:
-        with app.store(create=False) as store, whole(place) as partial:
+        with (
+            app.store(create=False) as store,
+            whole(place) as partial,
+            progress("backup", BYTES, store.size(), lambda: partial.stat().st_size),
+        ):
             leads = store.copy_to(partial)
         return leads, place.stat().st_size
     except OSError as error:

@@ -7,19 +7,16 @@ import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import structlog
 from rich.console import Console
 
-from bridge import settings as settings_module
-from bridge import telemetry
-from bridge.app import App
 from bridge.errors import UsageError
 from bridge.model import Json
 from bridge.reports import one_line
 
-log = structlog.get_logger()
+if TYPE_CHECKING:
+    from bridge.app import App
 
 _SPAN: Final = re.compile(r"([0-9]{1,9})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -30,6 +27,11 @@ def open_app() -> App:
 
     Raises SettingsError.
     """
+    # Here and not above, as all that is heavy in the commands: who asks for help or completes a word need not wait for it.
+    from bridge import settings as settings_module
+    from bridge import telemetry
+    from bridge.app import App
+
     settings = settings_module.load()
     telemetry.configure(settings.log.format, settings.log.level, settings.secrets())
     for warning in settings_module.warnings():
@@ -54,12 +56,18 @@ def put(*lines: str) -> None:
 
 def put_json(value: Mapping[str, Json]) -> None:
     """JSON for a script, in letters of all kinds; what a terminal would obey or not show is escaped."""
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    put(*(line if line.isprintable() else "".join(map(_escaped, line)) for line in text.split("\n")))
+    put(*map(_escaped, json.dumps(value, ensure_ascii=False, indent=2).split("\n")))
 
 
-def _escaped(character: str) -> str:
-    return character if character.isprintable() else json.dumps(character)[1:-1]
+def json_line(value: Mapping[str, Json]) -> str:
+    """The same on one line."""
+    return _escaped(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _escaped(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in line)
 
 
 def moment(text: str | None, option: str, now: float) -> float | None:

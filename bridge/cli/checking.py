@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from bridge.app import App
-from bridge.checking import against_metadata
 from bridge.cli.base import open_app, put, put_json, say
+from bridge.cli.progress import awaited
 from bridge.errors import CallError, MappingError, StoreError
 from bridge.mapping import AnyMapping, MappingFile, forward_of, run_tests
+
+if TYPE_CHECKING:
+    from bridge.app import App
 
 Answer = TypeVar("Answer")
 
@@ -43,6 +44,8 @@ def check(
     """Check settings, mapping files and their own tests, the state directory, both connections and permissions.
 
     All problems at once, with file and line. Exits 2 for settings and mapping files, 1 for connections.
+
+    Example: bridge check --offline
     """
     app, found = open_app(), Findings()
     mappings = _files(app, found)
@@ -50,7 +53,7 @@ def check(
     found.wrong(SET_UP, *app.settings.missing(leadbyte=True, leadsquared=True, async_needed=needed))
     _state(app, found)
     if not offline and not app.settings.missing(leadbyte=True, leadsquared=True, async_needed=needed):
-        asyncio.run(_connections(app, mappings, needed, found))
+        awaited("check, asking both sides", _connections(app, mappings, needed, found))
     _tell(found, as_json=as_json)
     if found.worst:
         raise typer.Exit(found.worst)
@@ -85,6 +88,8 @@ def _state(app: App, found: Findings) -> None:
 
 
 async def _connections(app: App, mappings: Sequence[AnyMapping], needed: bool, found: Findings) -> None:
+    from bridge.checking import against_metadata
+
     async with app.source() as source, app.sink(async_needed=needed) as sink:
         await _asked("LeadByte, permission API queue", source.ping(), found)
         if await _asked("LeadSquared", sink.whoami(), found) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from typing import Annotated
 
@@ -24,15 +25,22 @@ from bridge.cli import (
     running,
     simulating,
     status,
+    telling,
 )
 from bridge.cli.base import put
 
 cli = typer.Typer(
     name="bridge",
-    help="Keeps LeadByte queue results and LeadSquared leads in step.",
+    help="""Keeps LeadByte queue results and LeadSquared leads in step.
+
+    Example: bridge check
+    """,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "color": False if os.environ.get("NO_COLOR") else None,
+    },
 )
 
 
@@ -62,6 +70,7 @@ cli.command("show")(one_lead.show)
 cli.command("forget")(forgetting.forget)
 cli.command("backup")(backup.backup)
 cli.command("check")(checking.check)
+cli.command("notify")(telling.notify)
 cli.command("map")(previewing.preview)
 cli.command(
     "simulate",

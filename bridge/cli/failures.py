@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Final, TextIO
 
 import typer
 
 from bridge import reports
 from bridge.cli.base import moment, open_app, say
+from bridge.cli.progress import progress
 from bridge.errors import UsageError
 from bridge.files import private_file
+from bridge.ports import Failure
 
 
 class Format(StrEnum):
@@ -34,13 +36,20 @@ WRITERS: Mapping[Format, Writer] = {
 }
 
 
+READ_FIRST: Final = (Format.TEXT, Format.HTML)
+"""Nothing of these is written before all leads were read, so that progress may be shown on the same terminal."""
+
+REPORTED: Final = ("failed", "unprocessed", "in_doubt", "expired")
+
+
 def report(
     as_: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TEXT,
     output: Annotated[
-        Path | None, typer.Option(help="Write to this file instead of standard output.")
+        Path | None, typer.Option(metavar="PATH", help="Write to this file instead of standard output.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(help="Only leads that came to rest since then (UTC, or 36h).")
+        str | None,
+        typer.Option(metavar="TIME", help="Only leads that came to rest since then (UTC, or 36h)."),
     ] = None,
     unmasked: Annotated[bool, typer.Option("--unmasked", help="Show people as they are.")] = False,
 ) -> None:
@@ -52,11 +61,21 @@ def report(
     now = app.clock()
     with app.store() as store:
         failures = store.failures(moment(since, "--since", now))
-        status = store.status()
+        with progress("report, counting", "leads") as work:
+            status = store.status(work.reached)
+        if output or not sys.stdout.isatty() or as_ in READ_FIRST:
+            failures = _counted(failures, None if since else sum(status.leads[one] for one in REPORTED))
         made = reports.build(failures, status.leads, now, account=status.account, unmasked=unmasked)
         _write(made, WRITERS[as_], output)
     if as_ is Format.CSV:
         say(f"account: {reports.total(status.account)}")
+
+
+def _counted(failures: Iterable[Failure], total: int | None) -> Iterator[Failure]:
+    with progress("report", "leads", total) as work:
+        for failure in failures:
+            work.done += 1
+            yield failure
 
 
 def _write(made: reports.Report, write: Writer, output: Path | None) -> None:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-from bridge.app.stages import UPDATES
+from bridge.cli.progress import LOOK_SECONDS, progress
+from bridge.model import UPDATES
 from bridge.policy.health import SideState
 from bridge.ports import Store
 from bridge.store.lock import is_held
 
-LOOK_SECONDS: Final = 0.5
 STOPPED: Final = "the command was told to stop"
 
 Left = Callable[[], int]
@@ -33,18 +30,11 @@ def on_signals(stop: asyncio.Event) -> None:
             loop.add_signal_handler(number, stop.set)
 
 
-@contextmanager
-def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal; it is told how many are left."""
-    shown = Console(stderr=True)
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda left: progress.update(task, completed=total - left)
+def rarely(look: Callable[[], Awaitable[bool]], pause: float = 0.0) -> Callable[[], Awaitable[bool]]:
+    """The same question, asked so seldom that answering it takes a tenth of the time at most; False in between.
 
-
-def rarely(look: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]:
-    """The same question, asked so seldom that answering it takes a tenth of the time at most; False in between."""
+    `pause`: seconds between two answers at the least.
+    """
     loop = asyncio.get_running_loop()
     next_look = 0.0
 
@@ -54,13 +44,13 @@ def rarely(look: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]
         if began < next_look:
             return False
         answer = await look()
-        next_look = loop.time() + 10 * (loop.time() - began)
+        next_look = loop.time() + max(pause, 10 * (loop.time() - began))
         return answer
 
     return ask
 
 
-async def follow(state_dir: Path, store: Store, left: Left, total: int, what: str) -> str | None:
+async def follow(state_dir: Path, store: Store, left: Left, what: str) -> str | None:
     """Watch another process at work for LeadByte until nothing is left.
 
     Gives why it ended: "" where all is done, None where the other process is gone, else in words why there is nothing
@@ -68,9 +58,9 @@ async def follow(state_dir: Path, store: Store, left: Left, total: int, what: st
     """
     stop = asyncio.Event()
     on_signals(stop)
-    with bar(what, total) as show:
+    with progress(what, "leads") as work:
         while count := left():
-            show(count)
+            work.left(count)
             if stop.is_set():
                 return STOPPED
             if not is_held(state_dir):

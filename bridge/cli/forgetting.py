@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from bridge.app import App
 from bridge.cli.base import open_app, put, put_json, say
+from bridge.cli.progress import progress
 from bridge.errors import BridgeError, Busy, Held, StoreError, UsageError
 from bridge.pipeline.erasing import InFiles, in_files, others, traces
 from bridge.policy.people import Person, person
@@ -21,6 +21,9 @@ from bridge.reports import one_line
 from bridge.store import FILE, SqliteStore
 from bridge.store.lock import state_lock
 from bridge.store.pages import holds_remains
+
+if TYPE_CHECKING:
+    from bridge.app import App
 
 PATIENCE_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.2
@@ -45,12 +48,15 @@ class Found:
 
 
 def forget(
-    email: Annotated[list[str] | None, typer.Option(help="Their email address; repeatable.")] = None,
+    email: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS", help="Their email address; repeatable.")
+    ] = None,
     phone: Annotated[
-        list[str] | None, typer.Option(help="Their phone number, best with its country code; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="NUMBER", help="Their phone number, best with its country code; repeatable."),
     ] = None,
     lead_id: Annotated[
-        list[str] | None, typer.Option(help="Their leadId, queueId or ProspectID; repeatable.")
+        list[str] | None, typer.Option(metavar="ID", help="Their leadId, queueId or ProspectID; repeatable.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -58,7 +64,7 @@ def forget(
 ) -> None:
     """Erase a person: each lead that holds any of these, with its values and attempts, from database, files and reports.
 
-    Example: bridge forget --email ann@example.com --phone "+44 7700 900123" --dry-run
+    Example: bridge forget --email ann@example.com --dry-run
     """
     who = person(email or (), phone or (), lead_id or ())
     if as_json and not (yes or dry_run):
@@ -73,8 +79,9 @@ def forget(
             what = "would be erased" if dry_run else "left as they were"
             _tell(found.counted, found.files, found.store, what, as_json=as_json)
             return
-        erased, files = _erase(app, who, found, running=running)
-        clean = _wipe(app, who, running=running)
+        with progress("forget, erasing"):
+            erased, files = _erase(app, who, found, running=running)
+            clean = _wipe(app, who, running=running)
     _tell(erased, files, found.store, "erased", as_json=as_json)
     if files.reports:
         app.write_reports()
@@ -95,10 +102,11 @@ def _state(app: App) -> Iterator[bool]:
 
 def _found(app: App, who: Person) -> Found:
     now = app.clock()
-    with app.store(create=False) as store:
-        theirs = store.theirs(who)
-        counted = store.counted(theirs)
-    files = _in_files(app, who, theirs, erase=False)
+    with progress("forget, looking", "rows") as work:
+        with app.store(create=False) as store:
+            theirs = store.theirs(who, heard=work.reached)
+            counted = store.counted(theirs)
+        files = _in_files(app, who, theirs, erase=False)
     return Found(now, theirs, counted, files)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from bridge.app.stages import UPDATES
 from bridge.cli.base import at
-from bridge.model import HOSTS, LEADBYTE, Json
-from bridge.settings import Settings
+from bridge.model import HOSTS, LEADBYTE, UPDATES, Json
+
+if TYPE_CHECKING:
+    from bridge.settings import Settings
 
 
 def limits(settings: Settings) -> dict[str, Json]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Annotated, BinaryIO
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress
 
 from bridge.cli.base import open_app, put, put_json, say
+from bridge.cli.progress import BYTES, Work, progress
 from bridge.errors import UsageError
 from bridge.intake import BadLine, read_arguments, read_tracks
 from bridge.model import Json, Track
@@ -63,9 +62,9 @@ def enqueue(
 ) -> None:
     """Track queueIds. Tracking one twice is harmless.
 
-    Example: bridge enqueue ac1e0206-6d6fd2fa-62ce91e7-ba33-5cc458e6 --from submitted.jsonl
-
     Bad lines are refused with their line number while good ones are taken; then the exit code is 1.
+
+    Example: bridge enqueue --from submitted.csv
     """
     queue_ids, sources = queue_ids or [], sources or []
     if not queue_ids and not sources:
@@ -74,7 +73,7 @@ def enqueue(
         raise UsageError("--from -: standard input can be read only once; give - once")
     app, tally = open_app(), Tally()
     now = app.clock()
-    with app.store() as store, _opened(sources) as streams:
+    with app.store() as store, _opened(sources) as streams, _shown(streams, tally):
         files = (read_tracks(stream, name) for name, stream in streams)
         lines = chain(_arguments(queue_ids), chain.from_iterable(files))
         new = store.track(tally.tracks(lines), now, now + app.deadline())
@@ -100,19 +99,28 @@ def _arguments(queue_ids: Sequence[str]) -> Iterator[Track | BadLine]:
 @contextmanager
 def _opened(sources: Sequence[str]) -> Iterator[list[tuple[str, BinaryIO]]]:
     """All of them open, so that one that cannot be read is told before anything is tracked."""
-    shown = Console(stderr=True)
     with ExitStack() as stack:
-        disable = not sources or not shown.is_terminal
-        bar = stack.enter_context(Progress(console=shown, transient=True, disable=disable))
-        yield [(source, _stream(source, bar, stack)) for source in sources]
+        yield [(source, _stream(source, stack)) for source in sources]
 
 
-def _stream(source: str, bar: Progress, stack: ExitStack) -> BinaryIO:
+def _shown(streams: Sequence[tuple[str, BinaryIO]], tally: Tally) -> AbstractContextManager[Work]:
+    """How far the files are read; where one has no size, how many lines were looked at. Nothing where a person types."""
+    files = [stream.fileno() for _, stream in streams]
+    if any(map(os.isatty, files)):
+        return nullcontext(Work("enqueue"))
+    found = [os.fstat(file) for file in files]
+    if not all(stat.S_ISREG(one.st_mode) for one in found):
+        return progress("enqueue", "leads", look=lambda: tally.good + tally.bad)
+    total = sum(one.st_size for one in found)
+    return progress("enqueue", BYTES, total, lambda: sum(os.lseek(file, 0, os.SEEK_CUR) for file in files))
+
+
+def _stream(source: str, stack: ExitStack) -> BinaryIO:
     if source == "-":
         if sys.stdin is None:
             raise UsageError("-: there is no standard input; give a file with --from FILE")
         return sys.stdin.buffer
     try:
-        return stack.enter_context(bar.open(source, "rb", description=escape(source)))
+        return stack.enter_context(open(source, "rb"))  # noqa: PTH123 - as it is named
     except OSError as error:
         raise UsageError(f"{source}: {error.strerror}; give a file that can be read") from None

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from bridge.app import App
 from bridge.cli.base import open_app, put, put_json
 from bridge.cli.leadbyte_asking import agreed_to, gathered
-from bridge.cli.leadbyte_requests import show_requests
 from bridge.cli.leadbyte_sending import send
+from bridge.cli.progress import awaited
 from bridge.intake import track_of
 from bridge.intake.forms import LEAD, QUARANTINE, Form, Given, spelling
 from bridge.intake.operations import FINANCIALS, PROCESS, UPDATE
 from bridge.model import Json, QueueReply
 from bridge.operation import carried
 
+if TYPE_CHECKING:
+    from bridge.app import App
+
 leadbyte = typer.Typer(
-    name="leadbyte", help="One LeadByte operation by hand: a poll, updates, release, reject, financials."
+    name="leadbyte",
+    help="""One LeadByte operation by hand: a poll, updates, release, reject, financials.
+
+    Example: bridge leadbyte update 9000001 --set postcode="SW1A 1AA" --dry-run
+    """,
 )
 
 DryRun: TypeAlias = Annotated[
@@ -41,8 +46,11 @@ AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the resul
 
 @leadbyte.command("queue")
 def queue(queue_id: Annotated[str, typer.Argument(help="The queueId.")], as_json: AsJson = False) -> None:
-    """Poll LeadByte once for a queueId, and track nothing."""
-    reply = asyncio.run(_polled(open_app(), track_of(queue_id).queue_id))
+    """Poll LeadByte once for a queueId, and track nothing.
+
+    Example: bridge leadbyte queue ac1e0206-6d6fd2fa-62ce91e7-ba33-5cc458e6
+    """
+    reply = awaited("asking LeadByte", _polled(open_app(), track_of(queue_id).queue_id))
     values = _told(queue_id, reply)
     if as_json:
         put_json(values)
@@ -106,7 +114,7 @@ def update(
 ) -> None:
     """Set fields of a lead; then, if asked, reprocess it, trigger deliveries, release or reject it.
 
-    Example: bridge leadbyte update 9000001 --set postcode="SW1A 1AA" --reprocess
+    Example: bridge leadbyte update 9000001 --set towncity=Leeds --reprocess
     """
     actions = {"reprocess": reprocess, "release": release, "reject": reject}
     wanted = [name for name, is_wanted in actions.items() if is_wanted]
@@ -145,7 +153,10 @@ def release(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Release quarantined leads as they are. LeadByte processes them anew, and may still reject them."""
+    """Release quarantined leads as they are. LeadByte processes them anew, and may still reject them.
+
+    Example: bridge leadbyte release 8419715 8419716
+    """
     named = [{QUARANTINE: one} for one in quarantine_ids or ()]
     _operate(PROCESS["process"], Given(), named, source, dry_run=dry_run, yes=yes, as_json=as_json)
 
@@ -160,7 +171,10 @@ def reject(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Reject quarantined leads."""
+    """Reject quarantined leads.
+
+    Example: bridge leadbyte reject 8419715 --dry-run
+    """
     named = [{QUARANTINE: one} for one in quarantine_ids or ()]
     _operate(PROCESS["reject"], Given(), named, source, dry_run=dry_run, yes=yes, as_json=as_json)
 
@@ -170,9 +184,13 @@ def financials(
     lead_ids: Annotated[
         list[str] | None, typer.Argument(help="leadIds of approved leads.", show_default=False)
     ] = None,
-    payout: Annotated[str | None, typer.Option(help="The new payout of each, such as 80.00.")] = None,
-    revenue: Annotated[str | None, typer.Option(help="The new revenue of each, such as 120.00.")] = None,
-    buyer: Annotated[str | None, typer.Option(help="The buyer's BID.")] = None,
+    payout: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="The new payout of each, such as 80.00.")
+    ] = None,
+    revenue: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="The new revenue of each, such as 120.00.")
+    ] = None,
+    buyer: Annotated[str | None, typer.Option(metavar="BID", help="The buyer's BID.")] = None,
     source: From = None,
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -198,6 +216,8 @@ def _operate(
     yes: bool,
     as_json: bool,
 ) -> None:
+    from bridge.cli.leadbyte_requests import show_requests
+
     operations = gathered(form, given, named, source, problems)
     app = open_app()
     if dry_run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from bridge.cli.base import put, put_json
@@ -22,7 +22,9 @@ from bridge.operation import (
     Update,
     carried,
 )
-from bridge.settings import Leadbyte
+
+if TYPE_CHECKING:
+    from bridge.settings import Leadbyte
 
 MASKED: Final = "…"
 NOWHERE: Final = "https://leadbyte.invalid"

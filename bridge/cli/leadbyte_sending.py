@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from bridge.app import App
 from bridge.cli.base import put_json, say
-from bridge.cli.following import STOPPED, bar, follow, on_signals, rarely
+from bridge.cli.following import STOPPED, follow, on_signals, rarely
+from bridge.cli.progress import progress
 from bridge.cli.tables import put_table
 from bridge.errors import BridgeError, Held, Problems
 from bridge.model import Json, Mapped, State
 from bridge.operation import LEAD_ID, QUARANTINE_ID
 from bridge.ports import Operated, Store
 from bridge.reports import operation_words
-from bridge.scheduler import Service
+
+if TYPE_CHECKING:
+    from bridge.app import App
+    from bridge.scheduler import Service
 
 MOVING: Final = frozenset({State.PENDING, State.SENDING, State.SUBMITTED})
 DONE: Final = frozenset({State.SYNCED, State.SKIPPED})
+WHAT: Final = "leadbyte"
 TITLES: Final = ("DELIVERY", "LEAD", "OPERATION", "STATE", "LEADBYTE SAID")
 
 
@@ -53,11 +57,11 @@ class Sending:
         on_signals(service.stop)
         desk, store = service.machine.desk, service.machine.store
         self.ids = self.ids or await desk(self._store, store)
-        with bar("LeadByte", len(self.ids)) as show:
+        with progress(WHAT, "leads", len(self.ids)) as work:
 
             async def done() -> bool:
                 left = await desk(self.left, store)
-                show(left)
+                work.left(left)
                 return left == 0
 
             try:
@@ -72,8 +76,7 @@ class Sending:
             if not self.ids:
                 say("another process of the bridge is running and does the work; following it")
                 self.ids = self._store(store)
-            state_dir, total = self.app.settings.state_dir, len(self.ids)
-            ended = await follow(state_dir, store, lambda: self.left(store), total, "LeadByte")
+            ended = await follow(self.app.settings.state_dir, store, lambda: self.left(store), WHAT)
         self.ended = ended or ""
         return ended is not None
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
-from bridge.app import App
 from bridge.cli.base import open_app, put, put_json
 from bridge.cli.hosts import host_line, host_values, limits
+from bridge.cli.progress import awaited
 from bridge.cli.status import async_words
 from bridge.errors import BridgeError, UsageError
 from bridge.model import HOSTS, LEADBYTE, Json
 
+if TYPE_CHECKING:
+    from bridge.app import App
+
 leadsquared = typer.Typer(
-    name="leadsquared", help="Look into LeadSquared: a lead, the async queue, the limits of calls."
+    name="leadsquared",
+    help="""Look into LeadSquared: a lead, the async queue, the limits of calls.
+
+    Example: bridge leadsquared lead ann@example.com
+    """,
 )
 
+WHAT: Final = "asking LeadSquared"
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
 
@@ -35,10 +42,12 @@ def lead(
     """Every field of the lead with this id, email address or phone number; of all leads, where there are several.
 
     Shows people as they are.
+
+    Example: bridge leadsquared lead "+44 7700 900123"
     """
     if not value.strip():
         raise UsageError("VALUE: is empty; give a ProspectID, an email address or a phone number")
-    leads = asyncio.run(_leads(open_app(), value.strip()))
+    leads = awaited(WHAT, _leads(open_app(), value.strip()))
     if as_json:
         put_json({"leads": [dict(one) for one in leads]})
     else:
@@ -68,8 +77,11 @@ def _lines(leads: Sequence[Mapping[str, str]]) -> list[str]:
 
 @leadsquared.command("metrics")
 def metrics(as_json: AsJson = False) -> None:
-    """How many updates wait in the account's async queue, how long, and how fast they are applied."""
-    told = asyncio.run(_metrics(open_app()))
+    """How many updates wait in the account's async queue, how long, and how fast they are applied.
+
+    Example: bridge leadsquared metrics --json
+    """
+    told = awaited(WHAT, _metrics(open_app()))
     if as_json:
         put_json(told)
     else:
@@ -88,7 +100,10 @@ async def _metrics(app: App) -> dict[str, Json]:
 
 @leadsquared.command("limits")
 def limits_of_calls(as_json: AsJson = False) -> None:
-    """How often each host may be called: the limit that is set, the one that was learned, and how the host is. Calls nobody."""
+    """How often each host may be called: the limit that is set, the one that was learned, and how the host is. Calls nobody.
+
+    Example: bridge leadsquared limits
+    """
     app = open_app()
     with app.store() as store:
         kept = {name: store.checkpoint(f"host:{name}") for mode, name in HOSTS.items() if mode != LEADBYTE}

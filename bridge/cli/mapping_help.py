@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.app import App
 from bridge.cli.base import open_app, put, put_json, say
 from bridge.cli.previewing import reply_text, reply_view
 from bridge.cli.previewing_table import put_aligned
+from bridge.cli.progress import awaited
 from bridge.cli.shipped import examples
-from bridge.drafting import STANDARD, Draft, drafted
 from bridge.errors import BridgeError, SettingsError, UsageError
-from bridge.leadsquared import FieldInfo
 from bridge.mapping.schema import mapping_schema
+
+if TYPE_CHECKING:
+    from bridge.app import App
+    from bridge.drafting import Draft
+    from bridge.leadsquared import FieldInfo
 
 mapping = typer.Typer(
     name="mapping",
-    help="Help with mapping files: begin one, look fields up, complete and check them in an editor.",
+    help="""Help with mapping files: begin one, look fields up, complete and check them in an editor.
+
+    Example: bridge mapping new --reply reply.json --output mappings/new.yaml
+    """,
 )
 
 SHOWN_OPTIONS = 5
@@ -44,7 +49,8 @@ def new(
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", help="Write to this file instead of standard output.")
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Write to this file instead of standard output."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
     offline: Annotated[
@@ -58,6 +64,8 @@ def new(
 
     Example: bridge mapping new --reply reply.json --output mappings/new.yaml
     """
+    from bridge.drafting import STANDARD, drafted
+
     app = open_app()
     text = _read(reply)
     view = reply_view(text, reply, app.settings.leadbyte.statuses)
@@ -71,7 +79,7 @@ def new(
 
 def _of_account(app: App) -> Sequence[FieldInfo]:
     try:
-        return asyncio.run(_fields(app))
+        return awaited("asking LeadSquared", _fields(app))
     except SettingsError as error:
         raise UsageError(
             *error.problems, "or add --offline: LeadSquared's standard fields are proposed then"
@@ -113,7 +121,9 @@ def fields(
 
     Example: bridge mapping fields 'mx_*'
     """
-    found = [field for field in asyncio.run(_fields(open_app())) if _matches(field, pattern)]
+    found = [
+        field for field in awaited("asking LeadSquared", _fields(open_app())) if _matches(field, pattern)
+    ]
     if as_json:
         put_json({"fields": [{**asdict(field), "options": list(field.options)} for field in found]})
     elif found:
@@ -152,11 +162,11 @@ def _row(field: FieldInfo) -> Sequence[str]:
 
 @mapping.command("example")
 def example(
-    name: Annotated[str, typer.Argument(help="Which one; without it all are listed.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Which one; without it all are listed.")] = "",
 ) -> None:
     """The mapping files that come with the bridge: one for the way forward, and one for each use of the way back.
 
-    Example: bridge mapping example leadbyte-to-leadsquared > mappings/leadbyte-to-leadsquared.yaml
+    Example: bridge mapping example book-sale > mappings/book-sale.yaml
     """
     found = {each: path.read_text("utf-8").splitlines() for each, path in examples().items()}
     if not name:

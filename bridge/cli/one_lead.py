@@ -37,6 +37,8 @@ def show(
     """All that is known of one lead: LeadByte's reply or LeadSquared's columns, the mapped fields, every attempt.
 
     Shows people as they are.
+
+    Example: bridge show ac1e0206-6d6fd2fa-62ce91e7-ba33-5cc458e6
     """
     with open_app().store() as store:
         lead = store.lead(queue_id)
@@ -54,10 +56,13 @@ def resolve(
         typer.Argument(metavar=NAMED, help="A queueId, the number of a delivery in doubt, or a ProspectID."),
     ],
     word: Annotated[Word, typer.Option("--as", help="Whether the other side carried it out.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Settle a delivery in doubt by a person's word. Look at the other side first; nothing is sent.
 
     Where several deliveries of a lead are in doubt, each is settled by its own number.
+
+    Example: bridge resolve 17 --as done
     """
     app = open_app()
     with app.store() as store:
@@ -68,7 +73,10 @@ def resolve(
             f"{one_line(queue_id)}: nothing of this queueId is in doubt, nor is such a delivery or ProspectID; "
             "see `bridge show`"
         )
-    put(f"{settled} settled as {word}")
+    if as_json:
+        put_json({"settled": settled, "as": word})
+    else:
+        put(f"{settled} settled as {word}")
 
 
 def _check_one(name: str, lead: Mapping[str, Json] | None) -> None:

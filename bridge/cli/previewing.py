@@ -9,25 +9,28 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import previewing_feedback as feedback
 from bridge.cli.base import open_app, put, put_json
+from bridge.cli.completing import mappings
 from bridge.cli.previewing_table import put_traces
 from bridge.errors import CallError, Denied, Throttled, UsageError
-from bridge.leadbyte import read_queue, status_table
 from bridge.mapping import AnyMapping, FeedbackFile
 from bridge.model import Json, Mapped
 from bridge.reports import one_line
 
 
 def preview(
-    mapping: Annotated[str, typer.Argument(help="A mapping file, or its name without ending.")],
+    mapping: Annotated[
+        str, typer.Argument(autocompletion=mappings, help="A mapping file, or its name without ending.")
+    ],
     reply: Annotated[
         Path,
         typer.Argument(help="LeadByte's reply to a queue poll, or for feedback a LeadSquared lead, as JSON."),
     ],
     learned: Annotated[
         str | None,
-        typer.Option("--learned", help="For feedback: LeadByte's id, as learned on the way forward."),
+        typer.Option(
+            "--learned", metavar="ID", help="For feedback: LeadByte's id, as learned on the way forward."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what is made of it as JSON.")] = False,
 ) -> None:
@@ -37,6 +40,8 @@ def preview(
 
     Example: bridge map mappings/leadbyte-to-leadsquared.yaml reply.json
     """
+    from bridge.cli import previewing_feedback as feedback
+
     app = open_app()
     chosen = _chosen(app.mappings(), mapping)
     if isinstance(chosen, FeedbackFile):
@@ -71,6 +76,8 @@ def reply_text(reply: Path, what: str) -> str:
 
 def reply_view(text: str, name: str, statuses: Mapping[str, str]) -> dict[str, Json]:
     """What a mapping's paths see of LeadByte's reply to a queue poll, which stood in `name`. Raises UsageError."""
+    from bridge.leadbyte import read_queue, status_table
+
     try:
         json.loads(text)
         return {**read_queue(text, "", status_table(statuses)).view, "context": {}}

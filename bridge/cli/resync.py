@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bridge.app import App
 from bridge.cli.base import moment, open_app, put, put_json, say
+from bridge.cli.completing import mapping_names, states
+from bridge.cli.following import rarely
+from bridge.cli.progress import LOOK_SECONDS, progress
 from bridge.cli.running import stop_on_signals
 from bridge.errors import BridgeError, Held, UsageError
 from bridge.policy.selecting import states_meant, wrong_states
 from bridge.ports import Selection, Store
 from bridge.reports import mask, one_line
-from bridge.scheduler import Service
 from bridge.store.lock import is_held
 
-LOOK_SECONDS = 0.5
+if TYPE_CHECKING:
+    from bridge.app import App
+    from bridge.scheduler import Service
 
 
 class Interrupted(BridgeError):
@@ -30,15 +30,30 @@ class Interrupted(BridgeError):
 
 def resync(
     state: Annotated[
-        list[str] | None, typer.Option(help="State to re-open; repeatable. Default: failed and unprocessed.")
+        list[str] | None,
+        typer.Option(
+            metavar="STATE",
+            autocompletion=states,
+            help="State to re-open; repeatable. Default: failed and unprocessed.",
+        ),
     ] = None,
-    queue_id: Annotated[list[str] | None, typer.Option(help="Only this queueId; repeatable.")] = None,
+    queue_id: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this queueId; repeatable.")
+    ] = None,
     since: Annotated[
-        str | None, typer.Option(help="Only leads that came to rest since then (UTC, or 36h).")
+        str | None,
+        typer.Option(metavar="TIME", help="Only leads that came to rest since then (UTC, or 36h)."),
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Only leads that came to rest until then.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Only leads whose reason holds this text.")] = None,
-    mapping: Annotated[str | None, typer.Option(help="Only leads of this mapping file.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only leads that came to rest until then.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only leads whose reason holds this text.")
+    ] = None,
+    mapping: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", autocompletion=mapping_names, help="Only leads of this mapping file."),
+    ] = None,
     refetch: Annotated[bool, typer.Option("--refetch", help="Ask LeadByte again first.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Send even what has not changed.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count, by reason.")] = False,
@@ -75,7 +90,7 @@ def _refuse_unknown(app: App, selection: Selection) -> None:
 
 
 def _count(app: App, selection: Selection, *, as_json: bool) -> None:
-    with app.store() as store:
+    with app.store() as store, progress("resync, counting"):
         counts = store.count_by_reason(selection)
     rows = [{"state": state, "reason": mask(reason), "leads": n} for (state, reason), n in counts.items()]
     if as_json:
@@ -119,42 +134,26 @@ async def _resync(app: App, selection: Selection, *, refetch: bool, force: bool,
 async def _see_through(service: Service, resynced_at: float, opened: int) -> int:
     """Run the service until the re-opened leads are done; how many are left when it was stopped before."""
     desk, store = service.machine.desk, service.machine.store
-    loop, next_look = asyncio.get_running_loop(), 0.0
     left = opened
-    with _bar(opened) as show:
+    with progress("resync", "leads", opened) as work:
 
         async def done() -> bool:
-            nonlocal left, next_look
-            began = loop.time()
-            if began < next_look:
-                return False
+            nonlocal left
             left = await desk(store.still_moving, resynced_at)
-            # Counting very many leads takes its time, which the work shall not lack.
-            next_look = loop.time() + max(LOOK_SECONDS, 10 * (loop.time() - began))
-            show(left)
+            work.left(left)
             return left == 0
 
-        await service.run(until=done)
+        await service.run(until=rarely(done, LOOK_SECONDS))
     return left
 
 
 async def _follow(app: App, store: Store, resynced_at: float, opened: int) -> int:
     """Watch another process at the re-opened leads; how many are left when it is done with them, or gone."""
-    with _bar(opened) as show:
+    with progress("resync", "leads", opened) as work:
         while (left := store.still_moving(resynced_at)) and is_held(app.settings.state_dir):
-            show(left)
+            work.left(left)
             await asyncio.sleep(LOOK_SECONDS)
     return left
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal; it is told how many are left."""
-    shown = Console(stderr=True)
-    columns = (TextColumn("resync"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
-        task = bar.add_task("resync", total=total)
-        yield lambda left: bar.update(task, completed=total - left)
 
 
 def _tell(opened: int, leads: Mapping[str, int], *, as_json: bool) -> None:

@@ -4,26 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import structlog
 import typer
 
-from bridge.app import App
-from bridge.cli.base import log, open_app
+from bridge.cli.base import open_app, put_json
 from bridge.cli.notifying import kept_told, supervisor
-from bridge.scheduler import Machine, Service
+from bridge.cli.progress import counted_down, progress
+
+if TYPE_CHECKING:
+    from bridge.app import App
+    from bridge.scheduler import Machine, Service
+
+
+log = structlog.get_logger()
 
 
 def run(
     drain: Annotated[
         bool, typer.Option("--drain", help="Stop once nothing is waiting or in flight.")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="At the end print how many leads there are, by state, as JSON.")
+    ] = False,
 ) -> None:
     """Run the service until SIGTERM; then finish what is in flight.
 
     Exits 75 where another process runs for the same state directory.
+
+    Example: bridge run --drain
     """
-    asyncio.run(serve(open_app(), drain=drain))
+    app = open_app()
+    asyncio.run(serve(app, drain=drain))
+    if as_json:
+        with app.store() as store:
+            leads = dict(store.status().leads)
+        put_json({"leads": leads, "tracked": sum(leads.values())})
 
 
 async def serve(app: App, *, drain: bool) -> None:
@@ -34,8 +51,15 @@ async def serve(app: App, *, drain: bool) -> None:
         with kept_told(
             supervisor(), service.stop, lambda: works(service.machine), lambda: how_it_is(service)
         ):
-            await service.run(drain=drain)
+            await (_drained(service) if drain else service.run())
         log.info("stopped")
+
+
+async def _drained(service: Service) -> None:
+    """Run until nothing is left; how much is left is shown."""
+    machine = service.machine
+    with progress("run", "leads") as work, counted_down(work, lambda: machine.desk(machine.store.left)):
+        await service.run(drain=True)
 
 
 def stop_on_signals(service: Service) -> None:

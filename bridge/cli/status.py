@@ -6,36 +6,64 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from bridge.cli.base import ago, at, open_app, put, put_json
+from bridge.cli.base import ago, at, json_line, open_app, put, put_json
 from bridge.cli.hosts import host_line, host_values, limits
+from bridge.cli.progress import progress
+from bridge.cli.watching import screen, watch
 from bridge.model import Json
-from bridge.ports import Status
+from bridge.ports import Day, Hearer, Status, nobody
 from bridge.reports import account_lines, account_values, mask, mask_reason
 from bridge.store.lock import holder
+
+if TYPE_CHECKING:
+    from bridge.app import App
 
 CHANGES: Final = "leadsquared:changes"
 METRICS: Final = "leadsquared-async:metrics"
 """Checkpoints: up to which moment changed leads were read, and the async queue as it was last seen."""
 
 
-def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
-    """Counts, lag, both sides, limits, the last errors, and the account by day."""
+def status(
+    again: Annotated[
+        bool, typer.Option("--watch", help="Again every 2 seconds or so, until Ctrl-C.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print it as JSON; with --watch an object on each line.")
+    ] = False,
+) -> None:
+    """Counts, lag, both sides, limits, the last errors, and the account by day.
+
+    Example: bridge status --watch
+    """
     app = open_app()
-    with app.store() as store:
-        now = store.status(app.clock())
-    pid = holder(app.settings.state_dir)
-    found = {
-        "service": {"running": pid is not None, "pid": pid},
-        **as_values(now, app.clock(), limits(app.settings)),
-    }
+    if again:
+        with screen("status", as_json=as_json) as shown:
+            watch(lambda: _look(app, as_json=as_json), shown, app.clock)
+        return
+    with progress("status, counting", "leads") as work:
+        found, account = _seen(app, work.reached)
     if as_json:
         put_json(found)
     else:
-        put(*_lines(found, app.clock()), *account_lines(now.account))
+        put(*_lines(found, app.clock()), *account_lines(account))
+
+
+def _look(app: App, *, as_json: bool) -> Sequence[str]:
+    found, account = _seen(app)
+    return [json_line(found)] if as_json else [*_lines(found, app.clock()), *account_lines(account)]
+
+
+def _seen(app: App, heard: Hearer = nobody) -> tuple[dict[str, Json], Sequence[Day]]:
+    """What the store holds at this moment, and who works on it; the account of it."""
+    with app.store() as store:
+        now = store.status(heard, now=app.clock())
+    pid = holder(app.settings.state_dir)
+    service = {"running": pid is not None, "pid": pid}
+    return {"service": service, **as_values(now, app.clock(), limits(app.settings))}, now.account
 
 
 def as_values(status: Status, now: float, limits: Mapping[str, Json]) -> dict[str, Json]:

@@ -3,7 +3,7 @@
 from bridge.model.deliveries import Call, Delivery, Kind, Move, Outcome
 from bridge.model.items import Change, PollRecord, QueueReply, ResolvedItem, Track, Verdict, WaitingItem
 from bridge.model.lanes import Lane, Mapped, Stamp, identity
-from bridge.model.sides import BY_HAND, HOSTS, LEADBYTE, LEADSQUARED, NOT_REPEATABLE, Json
+from bridge.model.sides import BY_HAND, HOSTS, LEADBYTE, LEADSQUARED, NOT_REPEATABLE, UPDATES, Json
 from bridge.model.states import (
     BIRTHS,
     IN_FLIGHT,
@@ -26,6 +26,7 @@ __all__ = [
     "LEAD_STATES",
     "NOT_REPEATABLE",
     "TRANSITIONS",
+    "UPDATES",
     "Call",
     "Change",
     "Delivery",

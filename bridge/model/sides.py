@@ -21,5 +21,8 @@ HOSTS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Which host a lane's mode calls: each has a window of calls of its own."""
 
+UPDATES: Final = "leadbyte-updates"
+"""The gate of what is written to LeadByte: a missing permission there says nothing of polls. They share one window."""
+
 NOT_REPEATABLE: Final = ("automations", "once")
 """Options of lanes whose calls may not be repeated after a lost answer."""

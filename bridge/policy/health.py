@@ -30,6 +30,9 @@ class Health:
     state: SideState = SideState.UP
     reason: str = ""
     since: float = 0.0
+    left_at: float = 0.0
+    """When it was last up: it may have been down and denied in turn since."""
+
     reached: bool = False
     keys_work: bool = True
     """Whether the last question that changes nothing was answered, and not denied."""
@@ -89,6 +92,7 @@ class Health:
     def _become(self, state: SideState, reason: str, now: float) -> bool:
         changed = state is not self.state
         if changed:
+            self.left_at = now if self.state is SideState.UP else self.left_at
             self.state, self.since = state, now
         self.reason = reason
         return changed

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from bridge.ports.asking import People, Privacy
+from bridge.ports.asking import People, Privacy, ignored
 from bridge.ports.sides import ChangePage, ChangeSource, ReadableSink, Sink, Source
 from bridge.ports.values import (
     Birth,
@@ -13,12 +13,14 @@ from bridge.ports.values import (
     Erased,
     Failure,
     Finding,
+    Hearer,
     Names,
     Operated,
     Reopened,
     Selection,
     Status,
     Theirs,
+    nobody,
 )
 from bridge.ports.working import Deliveries, Feedback, Life, Results
 
@@ -33,6 +35,7 @@ __all__ = [
     "Erased",
     "Failure",
     "Finding",
+    "Hearer",
     "Names",
     "Operated",
     "ReadableSink",
@@ -43,6 +46,8 @@ __all__ = [
     "Status",
     "Store",
     "Theirs",
+    "ignored",
+    "nobody",
 ]
 
 

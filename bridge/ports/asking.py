@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from bridge.model import Json
 from bridge.policy.people import Person
-from bridge.ports.values import Cutoffs, Day, Erased, Failure, Finding, Selection, Status, Theirs
+from bridge.ports.values import (
+    Check,
+    Cutoffs,
+    Day,
+    Erased,
+    Failure,
+    Finding,
+    Hearer,
+    Selection,
+    Status,
+    Theirs,
+    nobody,
+)
+
+
+def ignored(check: Check) -> None:
+    """Where nobody wants to hear of it."""
 
 
 class People(Protocol):
@@ -55,7 +71,7 @@ class People(Protocol):
         """How many of those that the failure report lists are selected; the newest `most` of them, streamed."""
         ...
 
-    def status(self, now: float | None = None) -> Status:
+    def status(self, heard: Hearer = nobody, *, now: float | None = None) -> Status:
         """How the store is. Leads per minute are counted up to `now`, where it is given."""
         ...
 
@@ -63,12 +79,13 @@ class People(Protocol):
         """All that is read inside is of one moment, whatever others write meanwhile. Nothing may be written inside."""
         ...
 
-    def account(self) -> Sequence[Day]:
+    def account(self, heard: Hearer = nobody) -> Sequence[Day]:
         """Each day of tracking, oldest first: what the ledger says and the leads that are there. One pass, flat memory."""
         ...
 
-    def audit(self, *, running: bool) -> Iterator[Finding]:
+    def audit(self, *, running: bool, begun: Callable[[Check], None] = ignored) -> Iterator[Finding]:
         """What does not fit together, streamed, of one moment. `running`: a process works here, so `sending` may be.
+        `begun` hears of each check when it begins.
 
         Deliveries that came to rest before the checkpoint `pruned:attempts` (epoch seconds) need no attempts any more.
         """
@@ -95,7 +112,7 @@ class Privacy(Protocol):
         to go on being a text that says so only to this method."""
         ...
 
-    def theirs(self, person: Person, since: float = 0.0) -> Theirs:
+    def theirs(self, person: Person, since: float = 0.0, heard: Hearer = nobody) -> Theirs:
         """What is held of a person, among what changed since then. Streamed; not of one moment."""
         ...
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 from bridge.model import LEADSQUARED, Json, Mapped, ResolvedItem, State
 from bridge.operation import Learned
 
 NOTHING_LEARNED = Learned()
+Hearer: TypeAlias = Callable[[int, int], None]
+"""Hears, at times, how many rows were looked through, and of how many; the latter is an estimate."""
+
+
+def nobody(done: int, total: int) -> None:
+    """Where nobody wants to hear."""
 
 
 @dataclass(frozen=True, slots=True)

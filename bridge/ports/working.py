@@ -143,6 +143,10 @@ class Life(Protocol):
         behind it."""
         ...
 
+    def left(self) -> int:
+        """How many rows keep it from being idle. An estimate: what waits behind a doubt is among them."""
+        ...
+
     def submitted(self) -> bool:
         """Whether async updates are in flight."""
         ...

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import quote
+from typing import Annotated, Final, Literal
+from urllib.parse import quote, unquote
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -16,6 +17,7 @@ from bridge.settings.values import (
     Days,
     Directory,
     HeaderName,
+    Leads,
     Listen,
     Seconds,
     SecondsOrNone,
@@ -23,10 +25,12 @@ from bridge.settings.values import (
     Statuses,
     Url,
     UrlPath,
+    Webhook,
     Word,
 )
 
 UNSET = SecretStr("")
+KEYLIKE: Final = re.compile(r"[^/?&=]{16,}")
 
 
 class Group(BaseModel):
@@ -172,6 +176,37 @@ class Retention(Group):
     )
 
 
+class Notify(Group):
+    """Who is told when something is wrong, and from when on."""
+
+    url: Webhook = Field(
+        default=UNSET,
+        description="Address of a webhook (Slack's incoming webhooks and their like) that is told; unset: nobody is told",
+    )
+    failures: Leads = Field(
+        default=25, description="Leads on the failure report from which on people are told; 0 for never"
+    )
+    down_seconds: Seconds = Field(
+        default=300.0,
+        description="Seconds that a side must be down, or refuse its key, before people are told",
+    )
+
+    def secrets(self) -> Iterator[str]:
+        """The address, and what in it alone may be its key: long parts of its path and query."""
+        if address := self.url.get_secret_value():
+            parts = KEYLIKE.findall(address.partition("://")[2].partition("/")[2])
+            yield from (address, *parts, *map(unquote, parts))
+
+
+class Report(Group):
+    """When the failure report is written besides every night and at the end."""
+
+    jump: Leads = Field(
+        default=25,
+        description="So many more leads on the failure report, and it is written anew at once; 0 for never",
+    )
+
+
 class Settings(Group):
     """All settings. Durations are seconds, paths may be relative to the working directory."""
 
@@ -182,6 +217,8 @@ class Settings(Group):
     log: Log = Log()
     server: Server = Server()
     retention: Retention = Retention()
+    notify: Notify = Notify()
+    report: Report = Report()
     state_dir: Directory = Field(default=Path("state"), description="Directory of what the bridge writes")
     mappings_dir: Directory = Field(default=Path("mappings"), description="Directory of the mapping files")
     account: Account = Field(default="default", description="Name of this pair of accounts in the store")
@@ -238,5 +275,5 @@ class Settings(Group):
             self.server.token,
             self.server.webhook_token,
         )
-        plain = {secret.get_secret_value() for secret in held} - {""}
+        plain = {secret.get_secret_value() for secret in held} - {""} | set(self.notify.secrets())
         return frozenset(plain | {quote(secret, safe="") for secret in plain})

@@ -16,6 +16,8 @@ from pydantic_settings import NoDecode
 from bridge.model import Verdict
 
 WORDS: Final = (Verdict.FINAL, Verdict.PENDING, Verdict.QUARANTINED)
+PLAIN: Final = "write it like https://acme.example.com"
+WEBHOOK: Final = "copy the webhook's address again, all of it"
 HOST: Final = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 
 
@@ -38,21 +40,21 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _split(value: str) -> SplitResult:
+def _split(value: str, todo: str = PLAIN) -> SplitResult:
     if not value.isascii() or not value.isprintable() or " " in value:
-        wrong("holds a space or a character that no URL has; write it like https://acme.example.com")
+        wrong(f"holds a space or a character that no URL has; {todo}")
     try:
         parts = urlsplit(value)
         _ = parts.port
     except ValueError:
-        wrong("is no URL; write it like https://acme.example.com")
+        wrong(f"is no URL; {todo}")
     return parts
 
 
-def _host(parts: SplitResult) -> str:
+def _host(parts: SplitResult, todo: str = PLAIN) -> str:
     host = parts.hostname or ""
     if not HOST.fullmatch(host) and not _address(host):
-        wrong("names no host; write it like https://acme.example.com")
+        wrong(f"names no host; {todo}")
     return host
 
 
@@ -74,6 +76,22 @@ def _secret(value: SecretStr) -> SecretStr:
         wrong(
             "holds a space or a character that no key has; copy the key again, without quotes or line breaks"
         )
+    return SecretStr(text)
+
+
+def _webhook(value: SecretStr) -> SecretStr:
+    """A webhook's address, which is its key: all of it is secret."""
+    text = _secret(value).get_secret_value()
+    if not text:
+        return value
+    parts = _split(text, WEBHOOK)
+    if parts.scheme not in {"http", "https"}:
+        wrong(f"does not begin with https://; {WEBHOOK}")
+    host = _host(parts, WEBHOOK)
+    if "@" in parts.netloc or "#" in text:
+        wrong(f"holds a name or a fragment, which no webhook has; {WEBHOOK}")
+    if parts.scheme == "http" and not _loopback(host):
+        wrong("is http, so the messages would travel unencrypted; write https://")
     return SecretStr(text)
 
 
@@ -133,6 +151,7 @@ def _statuses(value: object) -> object:
 
 Url: TypeAlias = Annotated[str, AfterValidator(_url)]
 Secret: TypeAlias = Annotated[SecretStr, AfterValidator(_secret)]
+Webhook: TypeAlias = Annotated[SecretStr, AfterValidator(_webhook)]
 HeaderName: TypeAlias = Annotated[str, AfterValidator(_header)]
 UrlPath: TypeAlias = Annotated[str, AfterValidator(_path)]
 Listen: TypeAlias = Annotated[str, AfterValidator(_listen)]
@@ -144,3 +163,4 @@ Seconds: TypeAlias = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=F
 SecondsOrNone: TypeAlias = Annotated[float, Field(ge=0, le=31_536_000, allow_inf_nan=False)]
 Days: TypeAlias = Annotated[int, Field(ge=0, le=36_500)]
 Calls: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
+Leads: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000_000)]

@@ -41,7 +41,7 @@ control API; CONTROL is the address "control" of that line (.../_sim); it takes 
                                "fail_next": [{"kind": "throttle", "times": 2, "at": "leadbyte"}]};
                                an unknown kind or place is answered with those that there are
 
-examples: bridge simulate --leads 100 --env .env     then, in another terminal: bridge check
+examples: bridge simulate --leads 100 --env .env
           curl -sS CONTROL/queue-ids | bridge enqueue --from -
           curl -sS CONTROL/faults -d '{"fail_next": [{"kind": "hang", "at": "leadsquared.bulk_update"}]}'
 """

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 
 from bridge.model import LEAD_STATES
-from bridge.ports import Day
+from bridge.ports import Day, Hearer, nobody
 from bridge.store.base import Base
 from bridge.store.database import translated
 
@@ -58,10 +58,10 @@ class Account(Base):
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
-    def account(self) -> Sequence[Day]:
+    def account(self, heard: Hearer = nobody) -> Sequence[Day]:
         with self.snapshot():
             told = {row["day"]: row for row in self._all(LEDGER, (self._account,))}
-            found = self._states_by_day()
+            found = self._states_by_day(heard)
         days = sorted({*told, *found})
         return [
             Day(
@@ -73,7 +73,8 @@ class Account(Base):
             for day in days
         ]
 
-    def _states_by_day(self) -> dict[str, dict[int, int]]:
+    def _states_by_day(self, heard: Hearer) -> dict[str, dict[int, int]]:
+        total = self._all("SELECT max(id) FROM queue_item")[0][0] or 0
         found: dict[str, dict[int, int]] = {}
         last = -(2**63)
         while rows := self._all(LEADS, (self._account, last)):
@@ -81,6 +82,7 @@ class Account(Base):
                 ranks = found.setdefault(row["day"], {})
                 ranks[row["rank"]] = ranks.get(row["rank"], 0) + row["n"]
             last = max(row["last"] for row in rows)
+            heard(last, total)
         return found
 
 

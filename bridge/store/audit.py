@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from types import MappingProxyType
 from typing import Final
 
 from bridge.model import ItemState, State
-from bridge.ports import Check, Day, Finding
+from bridge.ports import Check, Day, Finding, ignored
 from bridge.store.account import Account
 from bridge.store.base import Row
 from bridge.store.database import translated
@@ -90,23 +90,38 @@ PRUNED = "SELECT CAST(value AS REAL) FROM checkpoint WHERE account = ? AND name 
 class Audit(Account):
     """The part of the store that proves that every lead is accounted for."""
 
-    def audit(self, *, running: bool) -> Iterator[Finding]:
+    def audit(self, *, running: bool, begun: Callable[[Check], None] = ignored) -> Iterator[Finding]:
         with self.snapshot():
-            yield from self._file()
-            yield from (_short(day) for day in self.account() if not day.adds_up)
-            yield from self._states()
-            yield from self._found(Check.UNMAPPED, UNMAPPED, "mapped, but there is no delivery of it")
-            yield from self._found(Check.REQUEST, NO_REQUEST, "{mapping} is submitted without a RequestID")
-            yield from self._found(Check.TWICE, TWICE, "{mapping} is in flight twice for one person")
-            if not running:
-                words = "{mapping} is sending, but no process of the bridge runs"
-                yield from self._found(Check.SENDING, SENDING, words)
-            yield from self._calls()
+            for check, findings in self._checks(running=running):
+                begun(check)
+                yield from findings
+
+    def _checks(self, *, running: bool) -> Iterator[tuple[Check, Iterator[Finding]]]:
+        """Each with its findings, which are looked for when they are asked for."""
+        yield Check.FILE, self._file()
+        yield Check.REFERENCE, self._references()
+        yield Check.DAY, self._days()
+        yield Check.STATE, self._states()
+        yield self._check(Check.UNMAPPED, UNMAPPED, "mapped, but there is no delivery of it")
+        yield self._check(Check.REQUEST, NO_REQUEST, "{mapping} is submitted without a RequestID")
+        yield self._check(Check.TWICE, TWICE, "{mapping} is in flight twice for one person")
+        if not running:
+            words = "{mapping} is sending, but no process of the bridge runs"
+            yield self._check(Check.SENDING, SENDING, words)
+        yield Check.CALLS, self._calls()
+
+    def _check(self, check: Check, sql: str, words: str) -> tuple[Check, Iterator[Finding]]:
+        return check, self._found(check, sql, words)
+
+    def _days(self) -> Iterator[Finding]:
+        yield from (_short(day) for day in self.account() if not day.adds_up)
 
     def _file(self) -> Iterator[Finding]:
         for (said,) in self._streamed("PRAGMA quick_check"):
             if said != "ok":
                 yield Finding(Check.FILE, None, f"the database file is damaged: {said}")
+
+    def _references(self) -> Iterator[Finding]:
         for row in self._streamed("PRAGMA foreign_key_check"):
             what = f"row {row['rowid']} of {row['table']} belongs to no row of {row['parent']}"
             yield Finding(Check.REFERENCE, None, what)

@@ -15,6 +15,11 @@ from bridge.store.database import translated
 class Backup(Base):
     """The part of the store that makes copies."""
 
+    def size(self) -> int:
+        """How many bytes a copy takes, about."""
+        sql = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+        return int(self._all(sql)[0][0])
+
     def copy_to(self, path: Path) -> int:
         """Write the database as it is at this moment into the empty file `path`, and check it. Returns how many it tracks.
 

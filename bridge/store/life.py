@@ -72,6 +72,13 @@ SELECT NOT (
     OR EXISTS (SELECT 1 FROM delivery d WHERE state = 'pending' AND stale = 0 AND NOT ({HELD}))
 )
 """
+LEFT = f"""
+SELECT (SELECT count(*) FROM queue_item WHERE state = 'waiting' AND (settles_at IS NULL OR polls < {SETTLING_POLLS}))
+    + (SELECT count(*) FROM queue_item WHERE state = 'resolved' AND mapped = 0)
+    + (SELECT count(*) FROM delivery WHERE state = 'pending' AND stale = 1)
+    + (SELECT count(*) FROM delivery WHERE state = 'pending' AND stale = 0)
+    + (SELECT count(*) FROM delivery WHERE state IN ('sending', 'submitted', 'in_doubt') AND state <> 'in_doubt')
+"""
 SUBMITTED = """
 SELECT EXISTS (SELECT 1 FROM delivery WHERE state IN ('submitted', 'in_doubt') AND state = 'submitted')
 """
@@ -115,6 +122,9 @@ class Life(Base):
 
     def idle(self) -> bool:
         return bool(self._all(IDLE)[0][0])
+
+    def left(self) -> int:
+        return int(self._all(LEFT)[0][0])
 
     def submitted(self) -> bool:
         return bool(self._all(SUBMITTED)[0][0])

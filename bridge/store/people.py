@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge.model import LEADBYTE, Json
-from bridge.ports import Failure, Selection, Status
+from bridge.ports import Failure, Hearer, Selection, Status, nobody
 from bridge.store.account import RANKS
 from bridge.store.base import NUMBER, Row, loaded
 from bridge.store.quoting import TOLD, quoted
@@ -72,9 +72,9 @@ ORDER BY queue_id = ? DESC LIMIT 1
 class People(Reopening):
     """The part of the store that commands, reports and pages ask."""
 
-    def status(self, now: float | None = None) -> Status:
+    def status(self, heard: Hearer = nobody, *, now: float | None = None) -> Status:
         with self.snapshot():
-            account, lag = self.account(), self._all(LAG)[0]
+            account, lag = self.account(heard), self._all(LAG)[0]
             return Status(
                 leads={state: sum(day.states.get(state, 0) for day in account) for state in RANKS},
                 oldest_waiting_at=lag["waiting"],

@@ -11,7 +11,7 @@ from typing import Final
 from bridge.model import LEADBYTE, LEADSQUARED, Stamp, identity
 from bridge.operation import LEAD_ID, QUARANTINE_ID
 from bridge.policy.people import Person
-from bridge.ports import Erased, Theirs
+from bridge.ports import Erased, Hearer, Theirs, nobody
 from bridge.store.base import Base, Row, dumped, loaded
 from bridge.store.database import translated
 from bridge.store.numbering import keep_ids
@@ -69,22 +69,31 @@ TAKEN_OVER = "SELECT id, older FROM delivery WHERE id > ? AND older <> '{}' ORDE
 class Privacy(Base):
     """The part of the store that requests of people use."""
 
-    def theirs(self, person: Person, since: float = 0.0) -> Theirs:
+    def theirs(self, person: Person, since: float = 0.0, heard: Hearer = nobody) -> Theirs:
         """A lead is theirs by its own data. The other side's words are on every lead of a call, whomever they name."""
         items: set[int] = set()
         named: list[tuple[int, str, int]] = []
-        for table, sql in TABLES.items():
-            for row in self._of(person, sql, since):
-                if _is_theirs(person, row):
-                    items.add(row["item_id"])
-                else:
-                    named.append((row["item_id"], table, row["id"]))
+        for table, row in self._speaking(person, since, heard):
+            if _is_theirs(person, row):
+                items.add(row["item_id"])
+            else:
+                named.append((row["item_id"], table, row["id"]))
         items |= self._by_hand(sorted(items))
         mentions: dict[str, list[int]] = {}
         for item_id, table, id_ in named:
             if item_id not in items:
                 mentions.setdefault(table, []).append(id_)
         return Theirs(self._queue_ids(sorted(items)), tuple(self._agreed_of(person, since)), mentions)
+
+    def _speaking(self, person: Person, since: float, heard: Hearer) -> Iterator[tuple[str, Row]]:
+        """The rows that speak of this person, each with its table."""
+        lasts = {table: self._all(f"SELECT max(id) FROM {table}")[0][0] or 0 for table in TABLES}
+        before = 0
+        for table, sql in TABLES.items():
+            for after, found in self._pages(person, sql, since):
+                heard(before + after, sum(lasts.values()))
+                yield from ((table, row) for row in found)
+            before += lasts[table]
 
     def _by_hand(self, items: Sequence[int]) -> set[int]:
         """The operations that people asked for on the LeadByte leads of these items."""
@@ -135,8 +144,8 @@ class Privacy(Base):
         self._all("PRAGMA temp_store=MEMORY")
         return True
 
-    def _of(self, person: Person, sql: str, since: float) -> Iterator[Row]:
-        """The rows that speak of this person; a page is read in one short transaction."""
+    def _pages(self, person: Person, sql: str, since: float) -> Iterator[tuple[int, list[Row]]]:
+        """The last id of each page, and its rows that speak of this person; a page is read in one short transaction."""
         after, rows = 0, PAGE
         while rows == PAGE:
             rows, found = 0, []
@@ -145,7 +154,7 @@ class Privacy(Base):
                     rows, after = rows + 1, row["id"]
                     if _speaks_of(person, row):
                         found.append(row)
-            yield from found
+            yield after, found
 
     def _agreed_of(self, person: Person, since: float) -> Iterator[str]:
         after: tuple[str, str] | None = ("", "")

@@ -157,6 +157,19 @@ class AccountContract:
         assert store.account() == []
         assert audited(store, running=False) == []
 
+    def test_who_counts_hears_how_far_it_has_come(self, store: Store) -> None:
+        heard: list[tuple[int, int]] = []
+        store.account(lambda done, total: heard.append((done, total)))
+        assert heard == []
+        store.track([Track("q1"), Track("q2")], 10.0, 99.0)
+        store.status(lambda done, total: heard.append((done, total)))
+        assert heard == [(2, 2)]
+
+    def test_each_check_of_an_audit_is_told_once(self, store: Store) -> None:
+        begun: list[Check] = []
+        assert list(store.audit(running=False, begun=begun.append)) == []
+        assert len(begun) == len(set(begun)) == len(Check)
+
     def test_days_are_those_of_tracking_in_utc_and_each_queue_id_counts_once(self, store: Store) -> None:
         store.track([Track("q1"), Track("q2")], 1.5 * DAY, 9e9)
         store.track([Track("q2"), Track("q3")], 2 * DAY - 1, 9e9)

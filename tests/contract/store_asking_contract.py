@@ -37,11 +37,11 @@ class AskingContract:
         raise NotImplementedError
 
     def test_leads_per_minute_are_those_confirmed_in_the_last_five(self, store: Store) -> None:
-        assert store.status(1000.0).leads_per_minute == 0.0
+        assert store.status(now=1000.0).leads_per_minute == 0.0
         synced(store, 2, at=650.0)
         synced(store, 5, at=800.0, first=2)
-        assert store.status(1000.0).leads_per_minute == 1.0
-        assert store.status(1101.0).leads_per_minute == 0.0
+        assert store.status(now=1000.0).leads_per_minute == 1.0
+        assert store.status(now=1101.0).leads_per_minute == 0.0
         assert store.status().leads_per_minute == 0.0
 
     def test_what_leadbyte_or_a_person_said_is_no_confirmed_lead(self, store: Store) -> None:
@@ -50,7 +50,7 @@ class AskingContract:
         STEPS.claim(store, mode="async")
         store.recover(90.0)
         assert store.resolve("doubtful", done=True, now=95.0) == 1
-        assert store.status(100.0).leads_per_minute == 0.0
+        assert store.status(now=100.0).leads_per_minute == 0.0
 
     @pytest.mark.parametrize(
         ("selection", "found"),

@@ -478,6 +478,20 @@ class StoreContract:
         self.finish(store, State.FAILED)
         assert store.idle()
 
+    def test_what_keeps_a_store_from_being_idle_is_counted(self, store: Store) -> None:
+        assert store.left() == 0
+        store.track([Track("q1"), Track("q2"), Track("q3")], 10.0, 99.0)
+        assert store.left() == 3
+        items = store.claim_waiting(10.0, 2)
+        store.record_polls(
+            [PollRecord(one.id, ItemState.RESOLVED, 10.0, None, reply()) for one in items], 10.0
+        )
+        assert store.left() == 3
+        self.map(store, "q1", mapped(), 10.0)
+        assert store.left() == 3
+        self.finish(store, State.FAILED)
+        assert store.left() == 2
+
     def test_a_doubt_that_was_looked_at_and_what_waits_behind_it_do_not_keep_a_drain(
         self, store: Store
     ) -> None:

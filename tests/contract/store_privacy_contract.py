@@ -159,6 +159,13 @@ class PrivacyContract:
         assert self.forget(store, person(ids=[name])) == ["hers-1234"]
         assert self.states(store) == {"waiting": 1}
 
+    def test_who_looks_for_a_person_hears_how_far_it_has_come(self, store: Store) -> None:
+        store.track([Track(f"q{n}") for n in range(1200)], 10.0, 99.0)
+        heard: list[tuple[int, int]] = []
+        store.theirs(Person(), heard=lambda done, total: heard.append((done, total)))
+        assert heard[:3] == [(500, 1200), (1000, 1200), (1200, 1200)]
+        assert {total for _, total in heard} == {1200}
+
     def test_what_did_not_change_since_is_not_looked_through(self, store: Store) -> None:
         in_identity(store, self)
         assert store.theirs(ANN, since=60.0).leads

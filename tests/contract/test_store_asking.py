@@ -25,5 +25,5 @@ class TestSqliteStore(AskingContract):
         monkeypatch.setattr(people, "MOST_ATTEMPTS", 4)
         synced(store, 3, at=880.0)
         synced(store, 4, at=940.0, first=3)
-        assert store.status(1000.0).leads_per_minute == 4.0
-        assert store.status(940.0).leads_per_minute == 240.0
+        assert store.status(now=1000.0).leads_per_minute == 4.0
+        assert store.status(now=940.0).leads_per_minute == 240.0

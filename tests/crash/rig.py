@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import bridge.cli.base
+import bridge.app
 import bridge.pipeline.desk
 import bridge.scheduler
 from bridge.app import App
@@ -174,7 +174,7 @@ def apply(order: dict[str, Any]) -> None:
     bridge.scheduler.GRACE_SECONDS = order.get("grace", bridge.scheduler.GRACE_SECONDS)
     bridge.pipeline.desk.Desk.__init__.__defaults__ = (order.get("patience", 60.0), float("inf"))
     Rigged.death = Death(order.get("at"), order.get("nth", 1), order.get("how", "kill"))
-    bridge.cli.base.App = Rigged  # type: ignore[misc]
+    bridge.app.App = Rigged  # type: ignore[misc]
     sys.addaudithook(Rigged.death.system)
     if order.get("full"):
         strike("full")

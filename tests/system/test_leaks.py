@@ -36,6 +36,7 @@ KEYS = {
     "async_api_key": "zq\"7'AAMARK4/+<a>&b%44$;=~^`",
     "token": "zq\"7'TKMARK5/+<a>&b%45$;=~^`",
     "wrong_key": "zq\"7'WKMARK6/+<a>&b%46$;=~^`",
+    "webhook": "zq\"7'HKMARK7/+<a>&b%47$;=~^`",
 }
 EMAIL, FIRST, LAST, PHONE, POSTCODE = (
     "p9mailmark@example.com",
@@ -79,6 +80,7 @@ SURFACES: Mapping[str, frozenset[str]] = {
     "a fatal signal": IMPERSONAL,
     "process title and command line": IMPERSONAL,
     "HTTP answers": IMPERSONAL,
+    "notify --test": SECRET,
     "enqueue": IMPERSONAL,
     "check": IMPERSONAL,
     "check, LeadSquared quotes all it is given": MASKED,
@@ -218,11 +220,13 @@ class Tour:
         """A simulator with marked keys, and a bridge for it."""
         simulator = self._stack.enter_context(simulated())
         world = simulator.world
-        for key in KEYS.keys() - {"token", "wrong_key"}:
+        for key in KEYS.keys() - {"token", "wrong_key", "webhook"}:
             setattr(world, key, KEYS[key])
         world.leadbyte_keys = dict.fromkeys([world.leadbyte_key], *world.leadbyte_keys.values())
         simulator = Simulator(world, simulator.urls)
+        told = f"{self._stack.enter_context(echoing())}/hooks/?key={quote(KEYS['webhook'], safe='')}"
         settings = {**simulator.environment, "BRIDGE_SERVER__TOKEN": KEYS["token"]}
+        settings |= {"BRIDGE_NOTIFY__URL": told, "BRIDGE_NOTIFY__FAILURES": "1"}
         return simulator, Bridge(self.directory / name, settings)
 
     def lead(self, simulator: Simulator, number: int = 0, **more: Any) -> str:
@@ -370,6 +374,8 @@ class Tour:
         wrong = KEYS["wrong_key"]
         assert self.tell("check", bridge, "check") == 0
         self._from_a_file(bridge)
+        for _ in ANSWERS[:2]:
+            assert self.tell("notify --test", bridge, "notify", "--test") == 1
         assert (
             self.tell(
                 "check", bridge, "check", BRIDGE_LEADSQUARED__SECRET_KEY=wrong, BRIDGE_LEADBYTE__KEY=wrong

@@ -19,7 +19,7 @@ from bridge.errors import StoreError
 from bridge.model import Track
 from bridge.scheduler import Service
 from bridge.settings import Settings
-from bridge.settings.groups import Leadbyte, Leadsquared, Server
+from bridge.settings.groups import Leadbyte, Leadsquared, Report, Server
 from bridge.simulator import Limits, World, serve
 
 BULK = """
@@ -75,6 +75,7 @@ class Bridge:
             state_dir=self._path / "state",
             mappings_dir=self._path / "mappings",
             server=Server(listen=self._listen),
+            report=Report(jump=0),  # nobody but a scrape counts
             leadbyte=Leadbyte(
                 url=servers.leadbyte, key=SecretStr(world.leadbyte_key), poll_first_seconds=0.1
             ),

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import io
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,43 @@ def test_every_command_line_uses_options_that_exist() -> None:
         if name.strip() in GROUPS:
             continue
         assert set(OPTION.findall(rest)) <= known[name] | EVERYWHERE, line
+
+
+def with_groups(name: str, group: Any) -> Iterator[tuple[str, Any]]:
+    yield name, group
+    for each, command in getattr(group, "commands", {}).items():
+        yield from with_groups(f"{name} {each}", command)
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [one for one in with_groups("bridge", get_command(cli)) if one[0] != "bridge simulate"],
+)
+def test_every_help_ends_its_text_in_an_example_that_can_be_typed(name: str, command: Any) -> None:
+    context = command.make_context(name, [], resilient_parsing=True)
+    told = command.get_help(context)
+    text, _, _ = told.partition("\nOptions:\n")[0].partition("\nArguments:\n")
+    (example,) = re.findall(r"^  Example: (.*)$", told, re.MULTILINE)
+    assert not re.search(r"^ +-.*<(str|int|list|path)", told, re.MULTILINE), "an option's value has a name"
+    assert text.rstrip().endswith(example), "it comes last, and on one line"
+    words = shlex.split(example.partition(" > ")[0])
+    assert " ".join(words).startswith(name)
+    parsed(get_command(cli), words[1:])
+
+
+def parsed(command: Any, words: list[str]) -> None:
+    """Raises where a command line names what is not there, leaves out what must be, or says a choice that there is not."""
+    if hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+        parsed(command, words)
+    else:
+        command.make_context(command.name, words)
+
+
+def test_the_help_of_the_simulator_has_an_example_with_options_that_exist() -> None:
+    told = simulator_help()
+    (example,) = re.findall("^examples: bridge simulate (.*)$", told, re.MULTILINE)
+    assert vars(parse(shlex.split(example)))["leads"] == 100
 
 
 def simulator_help() -> str:

@@ -15,6 +15,7 @@ from bridge.cli import cli
 from bridge.errors import SettingsError
 from bridge.model import Verdict
 from bridge.settings import Leadbyte, Settings, dotenv_values, load, reference, sources, warnings
+from bridge.telemetry import Redactor
 
 DOLLARS = "u$r1abc${X}"
 
@@ -60,6 +61,7 @@ BRIDGE_RETRY__ATTEMPTS=8 BRIDGE_RETRY__FIRST_SECONDS=1 BRIDGE_RETRY__MAX_SECONDS
 BRIDGE_LOG__FORMAT=auto BRIDGE_LOG__LEVEL=info BRIDGE_SERVER__LISTEN=127.0.0.1:8437 BRIDGE_SERVER__TOKEN=
 BRIDGE_SERVER__WEBHOOK_TOKEN=
 BRIDGE_RETENTION__REPLIES_DAYS=90 BRIDGE_RETENTION__PAYLOADS_DAYS=90 BRIDGE_RETENTION__ATTEMPTS_DAYS=365
+BRIDGE_NOTIFY__URL= BRIDGE_NOTIFY__FAILURES=25 BRIDGE_NOTIFY__DOWN_SECONDS=300 BRIDGE_REPORT__JUMP=25
 BRIDGE_STATE_DIR=state BRIDGE_MAPPINGS_DIR=mappings BRIDGE_ACCOUNT=default BRIDGE_SECRETS_DIR=
 """
 
@@ -188,6 +190,46 @@ def test_urls_refused(monkeypatch: pytest.MonkeyPatch, value: str, wrong: str) -
     line = problem_of(monkeypatch, "BRIDGE_LEADSQUARED__ASYNC_URL", value)
     assert wrong in line
     assert "secret" not in line
+
+
+HOOK = "https://hooks.slack.com/services/T0HUSH/B0HUSH/XhushXhushXhushXhush"
+
+
+@pytest.mark.parametrize(
+    "value", [HOOK, "http://127.0.0.1:8/hooks/a?key=hush", "https://chat.example.com/?k=h"]
+)
+def test_a_webhook_is_a_whole_address_and_secret(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("BRIDGE_NOTIFY__URL", f" {value}")
+    settings = load()
+    assert settings.notify.url.get_secret_value() == value
+    assert value in settings.secrets()
+    assert "/" not in settings.notify.model_dump_json()
+
+
+def test_the_part_of_a_webhook_that_is_its_key_is_hidden_alone_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRIDGE_NOTIFY__URL", HOOK)
+    hidden = Redactor(load().secrets())
+    assert hidden("POST /services/T0HUSH/B0HUSH/XhushXhushXhushXhush") == "POST /services/T0HUSH/B0HUSH/***"
+    assert hidden("services, incoming webhooks") == "services, incoming webhooks"
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        ("hooks.slack.com/services/hush", "does not begin with https://"),
+        ("ftp://hooks.slack.com/hush", "does not begin with https://"),
+        ("https:///hush", "names no host"),
+        ("https://[::1/hush", "is no URL"),
+        ("https://me:hush@hooks.slack.com/", "a name or a fragment"),
+        ("https://hooks.slack.com/hush#", "a name or a fragment"),
+        ("http://hooks.slack.com/hush", "unencrypted"),
+        ("https://hooks.slack.com/hush hush", "a space"),
+    ],
+)
+def test_webhooks_refused(monkeypatch: pytest.MonkeyPatch, value: str, wrong: str) -> None:
+    line = problem_of(monkeypatch, "BRIDGE_NOTIFY__URL", value)
+    assert wrong in line
+    assert "hush" not in line
 
 
 @pytest.mark.parametrize(

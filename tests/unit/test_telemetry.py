@@ -3,8 +3,10 @@
 import ast
 import asyncio
 import html
+import io
 import json
 import logging
+import re
 import sys
 import threading
 import warnings
@@ -21,7 +23,7 @@ from hypothesis import strategies as st
 from bridge.errors import CallError
 from bridge.leadbyte import wire as leadbyte
 from bridge.leadsquared import wire as leadsquared
-from bridge.telemetry import HIDDEN, Redactor, configure, digest, digest_key
+from bridge.telemetry import HIDDEN, RUN, Redactor, coloured, configure, digest, digest_key
 
 ROOT = Path(__file__).parents[2]
 SECRET = 'u$r/9+a b"é\\z'  # every kind of character that some escaping changes
@@ -244,6 +246,39 @@ def test_configuring_again_replaces(capsys: pytest.CaptureFixture[str]) -> None:
     configure("json", "info", ["sesame"])
     logging.getLogger("mine").info("sesame")
     assert [line["event"] for line in logged(capsys)] == [HIDDEN]
+
+
+def test_every_event_of_a_process_carries_its_run(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("json", "info", [])
+    log = structlog.get_logger()
+    log.info("x", run="+44 7700 900123")
+    logging.getLogger("mine").info("y")
+    thread = threading.Thread(target=log.info, args=("z",))
+    thread.start()
+    thread.join()
+    configure("json", "info", ["again"])
+    log.info("again")
+    lines = logged(capsys)
+    assert [line["run"] for line in lines] == [RUN] * 4
+    assert re.fullmatch("[0-9a-f]{8}", RUN)
+
+
+@pytest.mark.parametrize(
+    ("environ", "wanted"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({}, True),
+        ({"NO_COLOR": ""}, True),
+        ({"NO_COLOR": "1"}, False),
+        ({"NO_COLOR": "0", "TERM": "xterm"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_colours_are_for_terminals_that_want_them(environ: dict[str, str], wanted: bool) -> None:
+    terminal = io.StringIO()
+    assert not coloured(terminal, environ)
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    assert coloured(terminal, environ) == wanted
 
 
 def test_a_line_that_cannot_be_encoded_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:

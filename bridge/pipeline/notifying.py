@@ -1,0 +1,137 @@
+"""The stage that tells people: it looks how the bridge is, and posts what they are to hear."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final, TypeAlias
+
+import structlog
+
+from bridge.pipeline.crew import Crew
+from bridge.pipeline.desk import Desk
+from bridge.pipeline.gate import Gate
+from bridge.policy import alerting, conditions
+from bridge.policy.alerting import Arrival, Condition, Due, Memory, Told
+from bridge.policy.conditions import Counts, Side
+from bridge.ports import Store
+
+log = structlog.get_logger()
+
+CHECKPOINT: Final = "notify:told"
+LOOK_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of one message. `what`: in our words, without the address. `said`: what the receiver answered."""
+
+    arrival: Arrival
+    what: str
+    said: str = ""
+
+
+Post: TypeAlias = Callable[[str], Awaitable[Posted]]
+Look: TypeAlias = Callable[[], Awaitable[Counts | None]]
+
+
+@dataclass(slots=True)
+class Outlook:
+    """How the bridge is, as conditions. `look`: the counts of now, None where the store cannot be read.
+
+    `failures`: so many leads on the report are told, none where it is 0. `down_seconds`: for so long a side must be down.
+    """
+
+    look: Look
+    gates: Sequence[Gate]
+    failures: int
+    down_seconds: float
+    clock: Callable[[], float]
+    steady: Callable[[], float]
+    _doubted_at: float | None = None
+
+    async def __call__(self) -> Sequence[Condition]:
+        """All that may be told."""
+        counts, now = await self.look(), self.clock()
+        found = [conditions.doubtful(counts, self._doubted(counts))]
+        if self.failures:
+            found.append(conditions.failing(counts, self.failures))
+        return [*found, *(conditions.not_up(self._side(gate), self.down_seconds, now) for gate in self.gates)]
+
+    def _doubted(self, counts: Counts | None) -> float:
+        """For how many seconds something has been in doubt."""
+        if counts is not None:
+            begun = self.steady() if self._doubted_at is None else self._doubted_at
+            self._doubted_at = begun if counts.in_doubt else None
+        return 0.0 if self._doubted_at is None else self.steady() - self._doubted_at
+
+    def _side(self, gate: Gate) -> Side:
+        health = gate.health
+        seconds = self.steady() - health.left_at if health.one_at_a_time else 0.0
+        return Side(gate.name, health.state, health.reached, seconds, health.reason)
+
+
+class NotifyStage:
+    """Looks every 30 seconds and posts what `policy/alerting.py` finds due; all that is due at one look is one message.
+
+    What is told is kept before it is posted, so that a kill between the two repeats nothing within the hour. `head`: the
+    first words of each message. Nothing depends on it, and stopping it waits for no receiver.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        desk: Desk,
+        outlook: Callable[[], Awaitable[Sequence[Condition]]],
+        post: Post,
+        head: str,
+        clock: Callable[[], float],
+        steady: Callable[[], float],
+    ) -> None:
+        self._store, self._desk, self._outlook, self._post = store, desk, outlook, post
+        self._head, self._clock, self._steady = head, clock, steady
+        self._memory: Memory | None = None
+        self._next_at = 0.0
+        self.crew = Crew("notify", 1, self._step)
+
+    async def stop(self, grace: float) -> None:  # noqa: ARG002 - as every stage
+        """At once: what is cut off counts as told, but unsure."""
+        await self.crew.stop(0.0)
+
+    async def _step(self) -> bool:
+        if self._steady() < self._next_at:
+            return False
+        self._next_at = self._steady() + LOOK_SECONDS
+        memory = self._memory or await self._kept()
+        due = alerting.due(memory, await self._outlook(), self._steady())
+        await self._keep(due.after)
+        if due.texts:
+            await self._keep(await self._told(due))
+        return False
+
+    async def _told(self, due: Due) -> Memory:
+        posted = await self._post("\n".join((self._head, *due.texts.values())))
+        say = log.info if posted.arrival is Arrival.ARRIVED else log.warning
+        say("notification", about=list(due.texts), arrival=str(posted.arrival), answer=posted.what)
+        return due.noted(posted.arrival, self._steady())
+
+    async def _kept(self) -> Memory:
+        self._memory = read(await self._desk(self._store.checkpoint, CHECKPOINT))
+        return self._memory
+
+    async def _keep(self, memory: Memory) -> None:
+        if memory != self._memory:
+            text = json.dumps(asdict(memory))
+            await self._desk(self._store.set_checkpoint, CHECKPOINT, text, self._clock())
+            self._memory = memory
+
+
+def read(kept: str | None) -> Memory:
+    """What was told so far, from the checkpoint's text; where that is none of ours, nothing."""
+    try:
+        found = json.loads(kept or "{}")
+        told = {name: Told(**one) for name, one in found.pop("told", {}).items()}
+        return Memory(told, **found)
+    except (ValueError, TypeError, AttributeError):
+        return Memory()
