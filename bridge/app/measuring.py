@@ -124,6 +124,7 @@ def counted(found: Seen) -> Counted:
         free=found.free,
         changes_up_to=_epoch(status.checkpoints.get(CHANGES)),
         queue=_numbers(status.checkpoints.get(METRICS)),
+        leads_per_minute=status.leads_per_minute,
     )
 
 
@@ -160,7 +161,10 @@ class Measuring:
 
     async def __call__(self) -> Measured:
         """Raises nothing: what cannot be found is left out."""
-        looked = await self.counting()
+        return self.measured(await self.counting())
+
+    def measured(self, looked: Seen | None) -> Measured:
+        """What is in memory at this moment, with what was `looked` at in the store."""
         found = counted(looked) if looked else None
         return Measured(
             version=self.version,

@@ -8,12 +8,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
 import structlog
 
 from bridge import reports, telemetry
+from bridge.app.acting import Acting
 from bridge.app.listening import listening
 from bridge.app.machines import Machines
 from bridge.app.measuring import Counting, Seen, Watch, counts, seen
@@ -116,7 +118,8 @@ class App:
             ):
                 counting = Counting(self._look, self.steady)
                 machine = self.machine(store, sides, directory.current, Watch(counting, post))
-                told = (self.settings.server, machine, self._track, counting)
+                acting = Acting(partial(self.store, create=False), self.clock, self.deadline())
+                told = (self.settings.server, machine, self._track, counting, acting)
                 async with listening(*told) if listen else nullcontext():
                     yield Service(machine)
 
@@ -161,7 +164,8 @@ class App:
             return self._seen(store)
 
     def _seen(self, store: Store) -> Seen:
-        return seen(store.status(), self.clock(), self.settings.state_dir)
+        now = self.clock()
+        return seen(store.status(now=now), now, self.settings.state_dir)
 
     async def _report_in_background(self) -> None:
         try:
