@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bridge.app.measuring import Measuring, Seen
+from bridge.app.measuring import Measuring
+from bridge.app.seeing import Seen
 from bridge.masking import mask, personal_id
 from bridge.model import LEADBYTE, Json
 from bridge.pipeline.gate import Gate

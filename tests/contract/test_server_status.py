@@ -14,7 +14,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from bridge.app.measuring import Seen
+from bridge.app.seeing import Seen
 from bridge.app.watching import slips
 from bridge.errors import StoreError
 from bridge.policy.rating import Rate
