@@ -135,6 +135,12 @@ def _meant(piece: str) -> str:
     return chr(int(piece.lstrip("\\")[1:], 16))
 
 
+def personal_id(queue_id: str) -> bool:
+    """Whether a queueId is a person's address or number: some track leads by these."""
+    looks_personal = "@" in queue_id or queue_id.startswith(("+", "0"))
+    return looks_personal and replaced(queue_id, lambda *_: "") != queue_id
+
+
 class Redactor:
     """`redactor(text)`: the text with every secret replaced by `***`.
 

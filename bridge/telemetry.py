@@ -3,7 +3,7 @@
 What a line says is safe by where it comes from, whoever logs it and at whatever level:
 
 - The event is a text of ours; of a library's record only the text in its source is kept, without the values.
-- `queue_id` names the lead. `person` (whatever identifies one) goes out as a digest.
+- `queue_id` names the lead. `person` (whatever identifies one) goes out as a digest. `address` is a caller's, of the network.
 - Of an error only our own words are kept, and an exception's type that LeadSquared names: not what it quotes.
 - A traceback says where it happened and what kind of errors they were, without their texts and without locals.
 - Warnings, and errors that nobody can catch, go the same way. Over all lies the search for secrets, email addresses
@@ -31,7 +31,7 @@ from typing import Any, Final, Literal, TextIO, TypeAlias
 import structlog
 from structlog.typing import ExcInfo, Processor
 
-from bridge.masking import HIDDEN, Redactor, replaced
+from bridge.masking import HIDDEN, Redactor, personal_id, replaced
 
 __all__ = ["HIDDEN", "RUN", "Redactor", "coloured", "configure", "digest", "digest_key"]
 
@@ -213,14 +213,13 @@ class _Cleaner:
             return digest(str(value), self._key)
         if name == "queue_id":
             return self._queue_id(str(value))
+        if name == "address":
+            return self._visible(str(value))
         return value if name in _UNTOUCHED else self.value(value)
 
     def _queue_id(self, queue_id: str) -> str:
         """As it is, for people search by it; but whoever tracks addresses as queueIds does not have them logged."""
-        looks_personal = "@" in queue_id or queue_id.startswith(("+", "0"))
-        if looks_personal and replaced(queue_id, lambda *_: "") != queue_id:
-            return digest(queue_id, self._key)
-        return self._visible(queue_id)
+        return digest(queue_id, self._key) if personal_id(queue_id) else self._visible(queue_id)
 
     def value(self, value: Any) -> Any:  # noqa: ANN401
         """The same value, clean: JSON's own types stay what they are, everything else becomes its repr."""

@@ -1,4 +1,4 @@
-"""The HTTP side of a running service: intake, health, metrics, LeadSquared's webhook."""
+"""The HTTP side of a running service: intake, health, metrics, the status page, LeadSquared's webhook."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import structlog
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from bridge.app.acting import Acting
 from bridge.app.measuring import Counting, Measuring, readiness
+from bridge.app.watching import Watching
 from bridge.model import Json, Track
 from bridge.pipeline.desk import Desk
 from bridge.scheduler import Machine
-from bridge.server import LocalServer, Readiness, create_app
+from bridge.server import Acts, LocalServer, Readiness, create_app
 from bridge.settings import Server
 
 log = structlog.get_logger()
@@ -29,17 +31,27 @@ CALLER_SECONDS: Final = 10.0
 @dataclass(frozen=True, slots=True)
 class Callers:
     """What callers of the HTTP side get. `track` stores queueIds by a store of its own and returns how many are new.
-    `measure` is asked at each scrape.
+    `measure` is asked at each scrape. `acting`: what is done for whoever has the token.
     """
 
     machine: Machine
     track: Callable[[Sequence[Track]], int]
     desk: Desk
     measure: Measuring
+    acting: Acting
 
     async def intake(self, tracks: Iterable[Track]) -> int:
         """How many of these queueIds are new."""
         return await self.desk.in_thread(self.track, list(tracks))
+
+    def acts(self) -> Acts:
+        """What the status page's reader may have done, each on a thread."""
+        in_thread, acting = self.desk.in_thread, self.acting
+        return Acts(
+            failures=lambda selection, rows: in_thread(acting.failures, selection, rows),
+            resync=lambda wish: in_thread(acting.resync, wish),
+            resolve=lambda word: in_thread(acting.resolve, word),
+        )
 
     async def status(self) -> Mapping[str, Json]:
         """Raises StoreError or Busy where the store cannot be read."""
@@ -66,22 +78,28 @@ class Callers:
             changed=self.changed,
             webhook_token=webhook or token,
             measure=self.measure,
+            look=Watching(self.measure, acting=token is not None),
+            acts=self.acts(),
         )
 
 
 @asynccontextmanager
 async def listening(
-    wanted: Server, machine: Machine, track: Callable[[Sequence[Track]], int], counting: Counting
+    wanted: Server,
+    machine: Machine,
+    track: Callable[[Sequence[Track]], int],
+    counting: Counting,
+    acting: Acting,
 ) -> AsyncIterator[None]:
     """The HTTP side is up, unless no address is set for it. Raises Busy or SettingsError where it cannot listen.
 
-    `counting` says what the store holds. `track` is called on a thread, and opens a store of its own.
+    `counting` says what the store holds. `track` and `acting` are called on a thread, and open a store of their own.
     """
     if not wanted.listen:
         yield
         return
     measure = Measuring(machine, counting, version(PACKAGE))
-    callers = Callers(machine, track, Desk(CALLER_SECONDS, room=0.0), measure)
+    callers = Callers(machine, track, Desk(CALLER_SECONDS, room=0.0), measure, acting)
     server = LocalServer(callers.application(wanted), wanted.listen)
     await server.start()
     log.info("listening", url=server.url, intake=_set(wanted.token) is not None)

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
-from pathlib import Path
 from typing import Final
 
 import structlog
 
+from bridge.app.seeing import Seen, counts
 from bridge.errors import BridgeError
-from bridge.model import ItemState, State
 from bridge.pipeline.changes import CHECKPOINT as CHANGES
 from bridge.pipeline.metrics import CHECKPOINT as METRICS
 from bridge.pipeline.notifying import Post
 from bridge.policy.conditions import Counts
 from bridge.policy.window import Window
-from bridge.ports import Status
 from bridge.scheduler import Machine
 from bridge.server import Calls, Counted, Measured, Readiness
 
@@ -33,23 +30,8 @@ LONGEST_KEPT_SECONDS: Final = 300.0
 """A count is kept this long at least, and so many times as long as it took (3 s for a million leads): scraped however
 often, counting takes a twentieth of one core at most. Only beyond five million leads it takes more."""
 
-FAILED: Final = (State.FAILED, State.UNPROCESSED, ItemState.EXPIRED)
-"""On the failure report, and not in doubt."""
-
 WAIT_SECONDS: Final = 5.0
 """For a new count, at most; a scrape of Prometheus ends after 10 seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The store as it was at the moment `at` (epoch seconds). `free`: bytes left on the disk of the state directory.
-
-    Its errors and words may name people: whoever shows them masks them.
-    """
-
-    status: Status
-    at: float
-    free: int
 
 
 class Counting:
@@ -105,11 +87,6 @@ class Watch:
         return counts(found) if found else None
 
 
-def seen(status: Status, now: float, state_dir: Path) -> Seen:
-    """A status, as what was seen at the moment `now`."""
-    return Seen(status, now, shutil.disk_usage(state_dir).free)
-
-
 def counted(found: Seen) -> Counted:
     """The numbers in what was seen, and nothing else of it."""
     status, now = found.status, found.at
@@ -124,16 +101,8 @@ def counted(found: Seen) -> Counted:
         free=found.free,
         changes_up_to=_epoch(status.checkpoints.get(CHANGES)),
         queue=_numbers(status.checkpoints.get(METRICS)),
+        leads_per_minute=status.leads_per_minute,
     )
-
-
-def counts(found: Seen) -> Counts:
-    """What people are told of it: leads and operations on the failure report, and those in doubt."""
-    leads, operations = found.status.leads, found.status.feedback
-    failures = sum(leads.get(state, 0) for state in FAILED) + sum(
-        operations.get(state, 0) for state in FAILED
-    )
-    return Counts(failures, leads.get(State.IN_DOUBT, 0) + operations.get(State.IN_DOUBT, 0))
 
 
 def _age(moment: float | None, now: float) -> float:
@@ -160,7 +129,10 @@ class Measuring:
 
     async def __call__(self) -> Measured:
         """Raises nothing: what cannot be found is left out."""
-        looked = await self.counting()
+        return self.measured(await self.counting())
+
+    def measured(self, looked: Seen | None) -> Measured:
+        """What is in memory at this moment, with what was `looked` at in the store."""
         found = counted(looked) if looked else None
         return Measured(
             version=self.version,

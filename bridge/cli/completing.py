@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from bridge.policy.selecting import DONE
+
 OPENABLE: Final[Mapping[str, str]] = {
     "failed": "could not be mapped, or was refused",
     "unprocessed": "LeadSquared does not know the lead",
     "expired": "LeadByte gave no final result in time",
 }
-FINAL: Final[Mapping[str, str]] = dict.fromkeys(("synced", "skipped", "superseded"), "with --refetch only")
+FINAL: Final[Mapping[str, str]] = dict.fromkeys(DONE, "with --refetch only")
 
 
 def states(incomplete: str) -> list[tuple[str, str]]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bridge.cli.base import moment, open_app, put, put_json, say
-from bridge.cli.completing import FINAL, OPENABLE, mapping_names, states
+from bridge.cli.completing import mapping_names, states
 from bridge.cli.following import rarely
 from bridge.cli.progress import LOOK_SECONDS, progress
 from bridge.cli.running import stop_on_signals
 from bridge.errors import BridgeError, Held, UsageError
+from bridge.policy.selecting import states_meant, wrong_states
 from bridge.ports import Selection, Store
 from bridge.reports import mask, one_line
 from bridge.store.lock import is_held
@@ -21,8 +22,6 @@ from bridge.store.lock import is_held
 if TYPE_CHECKING:
     from bridge.app import App
     from bridge.scheduler import Service
-
-DEFAULT = ("failed", "unprocessed")
 
 
 class Interrupted(BridgeError):
@@ -66,8 +65,10 @@ def resync(
     """
     app = open_app()
     now = app.clock()
+    if problems := list(wrong_states(state or (), refetch=refetch, again="--refetch")):
+        raise UsageError(*(f"--state {problem}" for problem in problems))
     selection = Selection(
-        states=_states(state, queue_id, refetch=refetch),
+        states=states_meant(state or (), named=bool(queue_id), refetch=refetch),
         queue_ids=tuple(queue_id or ()),
         since=moment(since, "--since", now),
         until=moment(until, "--until", now),
@@ -83,25 +84,9 @@ def resync(
 
 def _refuse_unknown(app: App, selection: Selection) -> None:
     with app.store() as store:
-        unknown = [one for one in selection.queue_ids if store.lead(one) is None]
+        unknown = store.untracked(selection.queue_ids)
     if unknown:
         raise UsageError(*(f"--queue-id {one_line(one)}: this queueId is not tracked" for one in unknown))
-
-
-def _states(state: list[str] | None, queue_id: list[str] | None, *, refetch: bool) -> tuple[str, ...]:
-    """The states meant. Leads named by queueId are meant in whatever state they can be re-opened from."""
-    if not state:
-        openable = (*OPENABLE, *(FINAL if refetch else ()))
-        return openable if queue_id else DEFAULT
-    known = (*OPENABLE, *FINAL)
-    problems = [
-        f"--state {one}: no such state; take one of {', '.join(known)}" for one in state if one not in known
-    ]
-    if not refetch:
-        problems += [f"--state {one}: such leads are done; add --refetch" for one in state if one in FINAL]
-    if problems:
-        raise UsageError(*problems)
-    return tuple(state)
 
 
 def _count(app: App, selection: Selection, *, as_json: bool) -> None:

@@ -60,7 +60,7 @@ def _look(app: App, *, as_json: bool) -> Sequence[str]:
 def _seen(app: App, heard: Hearer = nobody) -> tuple[dict[str, Json], Sequence[Day]]:
     """What the store holds at this moment, and who works on it; the account of it."""
     with app.store() as store:
-        now = store.status(heard)
+        now = store.status(heard, now=app.clock())
     pid = holder(app.settings.state_dir)
     service = {"running": pid is not None, "pid": pid}
     return {"service": service, **as_values(now, app.clock(), limits(app.settings))}, now.account
@@ -74,6 +74,7 @@ def as_values(status: Status, now: float, limits: Mapping[str, Json]) -> dict[st
     return {
         "leads": dict(status.leads),
         "tracked": sum(status.leads.values()),
+        "leads_per_minute": round(status.leads_per_minute, 1),
         "lag": {
             "oldest_waiting_seconds": _age(status.oldest_waiting_at, now),
             "oldest_pending_seconds": _age(status.oldest_pending_at, now),
@@ -116,6 +117,7 @@ def _lines(found: Mapping[str, Json], now: float) -> Iterator[str]:
     yield f"  {'tracked':<12} {found['tracked']:>9}"
     lag = found["lag"]
     yield f"oldest waiting {ago(lag['oldest_waiting_seconds'])}, oldest pending {ago(lag['oldest_pending_seconds'])}"
+    yield f"leads per minute: {found['leads_per_minute']:g} synced in the last 5 minutes"
     for name, host in found["hosts"].items():
         yield host_line(name, host)
     yield from _feedback(found, now)

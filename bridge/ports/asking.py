@@ -44,19 +44,36 @@ class People(Protocol):
         """The leads of the resync of that moment, counted once each by state."""
         ...
 
+    def count(self, selection: Selection) -> int:
+        """How many leads a resync would re-open."""
+        ...
+
+    def untracked(self, queue_ids: Sequence[str]) -> Sequence[str]:
+        """Those of these queueIds that are not tracked."""
+        ...
+
     def count_by_reason(self, selection: Selection) -> Mapping[tuple[str, str], int]:
         """How many leads a resync would re-open, by state and reason."""
         ...
 
-    def resolve(self, queue_id: str, *, done: bool, now: float) -> int:
-        """A person's word on the deliveries in doubt of one lead, kept among its attempts. Returns how many there were."""
+    def resolve(self, queue_id: str | int, *, done: bool, now: float) -> int:
+        """A person's word on the deliveries in doubt of one lead, kept among its attempts. Returns how many there were.
+
+        A number is that of one delivery; a text may be that as well, where no lead has it for its queueId.
+        """
         ...
 
     def failures(self, since: float | None = None) -> Iterable[Failure]:
         """What the failure report lists, streamed, newest first."""
         ...
 
-    def status(self, heard: Hearer = nobody) -> Status: ...
+    def matching(self, selection: Selection, most: int) -> tuple[int, Iterable[Failure]]:
+        """How many of those that the failure report lists are selected; the newest `most` of them, streamed."""
+        ...
+
+    def status(self, heard: Hearer = nobody, *, now: float | None = None) -> Status:
+        """How the store is. Leads per minute are counted up to `now`, where it is given."""
+        ...
 
     def snapshot(self) -> AbstractContextManager[None]:
         """All that is read inside is of one moment, whatever others write meanwhile. Nothing may be written inside."""

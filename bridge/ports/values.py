@@ -144,7 +144,8 @@ class Finding:
 class Status:
     """The store at one moment: leads counted once each, and the age of what waits.
 
-    `feedback`: deliveries to LeadByte, by state; only states that any are in.
+    `feedback`: deliveries to LeadByte, by state; only states that any are in. `leads_per_minute`: how many updates LeadSquared
+    confirmed in each of the last 5 minutes; over a shorter time where these hold very many attempts.
     """
 
     leads: Mapping[str, int]
@@ -155,6 +156,7 @@ class Status:
     checkpoints: Mapping[str, str]
     account: Sequence[Day] = ()
     feedback: Mapping[str, int] = field(default_factory=dict)
+    leads_per_minute: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

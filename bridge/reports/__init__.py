@@ -5,23 +5,32 @@ from bridge.reports.cells import one_line
 from bridge.reports.data import write_csv, write_json
 from bridge.reports.findings import write_findings, write_findings_json
 from bridge.reports.groups import Group
+from bridge.reports.listing import MOST_READ, Listing, listing, listing_html, listing_values
 from bridge.reports.masking import mask, mask_reason
 from bridge.reports.operations import operation_words
+from bridge.reports.ours import own_words
 from bridge.reports.page import write_html
-from bridge.reports.report import Lead, Report, build
+from bridge.reports.report import Lead, Report, build, iso
 from bridge.reports.text import write_text
 
 __all__ = [
+    "MOST_READ",
     "Group",
     "Lead",
+    "Listing",
     "Report",
     "account_lines",
     "account_values",
     "build",
+    "iso",
+    "listing",
+    "listing_html",
+    "listing_values",
     "mask",
     "mask_reason",
     "one_line",
     "operation_words",
+    "own_words",
     "total",
     "write_csv",
     "write_findings",

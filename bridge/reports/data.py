@@ -8,6 +8,7 @@ import re
 from typing import Final, TextIO
 from unicodedata import normalize
 
+from bridge.model import Json
 from bridge.reports.account import account_values
 from bridge.reports.cells import one_line
 from bridge.reports.groups import Group, Groups
@@ -25,14 +26,20 @@ def write_json(report: Report, out: TextIO) -> None:
     groups, separator = Groups(), "\n    "
     for lead in report.leads():
         groups.add(lead)
-        out.write(separator + json.dumps({name: getattr(lead, name) for name in COLUMNS}))
+        out.write(separator + json.dumps(lead_values(lead)))
         separator = ",\n    "
-    told = [_group(group) for group in groups.largest_first()]
+    told = [group_values(group) for group in groups.largest_first()]
     account = json.dumps(account_values(report.account), indent=2)
     out.write(f'\n  ],\n  "groups": {json.dumps(told, indent=2)},\n  "account": {account}\n}}\n')
 
 
-def _group(group: Group) -> dict[str, str | int | None]:
+def lead_values(lead: Lead) -> dict[str, Json]:
+    """A lead as JSON values."""
+    return {name: getattr(lead, name) for name in COLUMNS}
+
+
+def group_values(group: Group) -> dict[str, Json]:
+    """A group as JSON values."""
     return {
         "reason": group.reason,
         "state": group.state,

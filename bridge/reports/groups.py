@@ -19,7 +19,8 @@ OTHER: Final = "other reasons"
 
 @dataclass(slots=True)
 class Group:
-    """Leads in one state for one reason. `resync`: the command that tries all of them again; `leads`: the first ones.
+    """Leads in one state for one reason. `resync`: the command that tries all of them again; `text`: what their reasons
+    have word for word, by which it finds them ("": all of that state); `leads`: the first ones.
 
     `first_seen`, `last_seen`: of the last attempts of its leads the earliest and the latest (ISO 8601, UTC), None where
     none was tried.
@@ -30,6 +31,7 @@ class Group:
     stage: str
     hint: str
     resync: str
+    text: str
     count: int = 0
     first_seen: str | None = None
     last_seen: str | None = None
@@ -69,17 +71,17 @@ class Groups:
 
 def _group(state: str, reason: str, first: Lead) -> Group:
     told = hint(state, first.stage, reason, to_leadbyte=first.to_leadbyte)
-    command = _command(state, reason, to_leadbyte=first.to_leadbyte)
-    return Group(reason or "no reason was given", state, first.stage, told, command)
+    text = "" if reason == OTHER else _quotable(reason)
+    command = _command(state, text, to_leadbyte=first.to_leadbyte)
+    return Group(reason or "no reason was given", state, first.stage, told, command, text)
 
 
-def _command(state: str, reason: str, *, to_leadbyte: bool) -> str:
+def _command(state: str, text: str, *, to_leadbyte: bool) -> str:
     if state == "in_doubt":
         return f"bridge resolve {'DELIVERY' if to_leadbyte else 'QUEUE_ID'} --as done|not-done"
     if state == "expired":
         return "bridge resync --refetch --state expired"
     command = f"bridge resync --state {shlex.quote(state)}"
-    text = "" if reason == OTHER else _quotable(reason)
     return f"{command} --reason {shlex.quote(text)}" if text else command
 
 

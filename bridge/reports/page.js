@@ -1,5 +1,6 @@
 "use strict";
-(() => {
+/* Makes the table of leads sortable and searchable. `found`: called with the rows that are shown, whenever they change. */
+const findLeads = (found = () => {}) => {
   const table = document.getElementById("leads");
   if (!table) return;
   const body = table.tBodies[0];
@@ -30,6 +31,7 @@
     }
     const count = (number) => number.toLocaleString("en");
     told.textContent = `Showing ${count(shown)} of the ${count(leads.length)} leads in the table${order}.`;
+    found(leads.filter((lead) => !lead.row.hidden).map((lead) => lead.row));
   };
 
   const sort = (head, at, title) => {
@@ -59,4 +61,5 @@
   });
   controls.hidden = false;
   filter();
-})();
+};
+findLeads();

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, TextIO
 
 from bridge.ports import Day
 from bridge.reports.account import folded, summands, total
 from bridge.reports.chart import MOST_DAYS, chart
 from bridge.reports.frame import FOOT, HEAD, safe, sentence, words
-from bridge.reports.groups import Group, Groups
-from bridge.reports.report import Lead, Report
+from bridge.reports.reasons import gathered, reasons
+from bridge.reports.report import Report
 from bridge.reports.table import LEAST_ROWS, MOST_ROWS, leads_table
 from bridge.reports.text import readable
 
 ALWAYS: Final = frozenset({"synced", "failed", "unprocessed"})
 DAY_TITLES: Final = ("Day", "Tracked", "Where they stand", "Adds up")
-COMMANDS: Final[Mapping[str, str]] = {
-    "in_doubt": "Once you know which it was, for each of them:",
-    "expired": "This polls them again:",
-}
-RETRY: Final = "This tries them again:"
 MASKED: Final = "People are masked."
 UNMASKED: Final = "People are shown in full on this page: pass it on to nobody who may not see them."
 
@@ -30,20 +25,15 @@ def write_html(report: Report, out: TextIO) -> None:
 
     However many leads there are, no more of them are held than the table shows.
     """
-    groups, rows = Groups(), list[tuple[Group, Lead]]()
-    for lead in report.leads():
-        group = groups.add(lead)
-        if len(rows) < MOST_ROWS or group.count <= LEAST_ROWS:
-            rows.append((group, lead))
-    ranked = groups.largest_first()
+    ranked, rows = gathered(report.leads(), MOST_ROWS)
     out.write(HEAD)
     out.writelines(_opening(report, failed=bool(ranked)))
     if report.account:
         out.writelines(_figure(report))
     if ranked:
-        out.writelines(_reasons(ranked))
-        out.writelines(leads_table(ranked, rows))
-    out.writelines(_account(report.account))
+        out.writelines(reasons(ranked))
+        out.writelines(leads_table(ranked, rows, _extent(sum(group.count for group in ranked), len(rows))))
+    out.writelines(account_table(report.account))
     out.write(FOOT)
 
 
@@ -67,23 +57,17 @@ def _figure(report: Report) -> Iterator[str]:
     yield "</figure>\n"
 
 
-def _reasons(ranked: Sequence[Group]) -> Iterator[str]:
-    yield '<h2 id="reasons">Reasons, most leads first</h2>\n<ol class="reasons">\n'
-    for rank, group in enumerate(ranked, 1):
-        yield f"<li>\n<h3>{rank}. {group.count:,} {words(group.state)} at {safe(group.stage)}: {safe(group.reason)}</h3>\n"
-        yield f"<p>{sentence(group.hint)}</p>\n<dl>"
-        yield f"<div><dt>First seen</dt><dd>{_moment(group.first_seen)}</dd></div>"
-        yield f"<div><dt>Last seen</dt><dd>{_moment(group.last_seen)}</dd></div></dl>\n"
-        yield f"<p>{COMMANDS.get(group.state, RETRY)}</p>\n<pre><code>{safe(group.resync)}</code></pre>\n</li>\n"
-    yield "</ol>\n"
+def _extent(count: int, shown: int) -> str:
+    where = "in the CSV report (<code>latest.csv</code> beside this page, or <code>bridge report --format csv</code>)"
+    if shown == count:
+        return f"Each lead's own command is {where}."
+    first = f"The first {MOST_ROWS:,} of {count:,} leads are here"
+    return f"{first}, and at least {LEAST_ROWS} of each reason. All of them are {where}."
 
 
-def _moment(iso: str | None) -> str:
-    return f'<time datetime="{iso}">{readable(iso)} UTC</time>' if iso else "never tried"
-
-
-def _account(account: Sequence[Day]) -> Iterator[str]:
-    yield f'<section id="account">\n<h2>Account</h2>\n<p>{safe(total(account))}</p>\n'
+def account_table(account: Sequence[Day]) -> Iterator[str]:
+    """The account of the last 30 days, in words and as a table."""
+    yield f'<section id="account">\n<h2>Account</h2>\n<p>{sentence(total(account))}</p>\n'
     yield '<table class="account">\n<caption>By day of tracking (UTC)</caption>\n<thead><tr>'
     yield "".join(f'<th scope="col">{title}</th>' for title in DAY_TITLES)
     yield "</tr></thead>\n<tbody>\n"

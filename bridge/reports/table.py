@@ -24,31 +24,32 @@ COLUMNS: Final = (
     ("Last attempt (UTC)", "time"),
     ("Reason", "reason"),
 )
+RETRY: Final = '<p><button type="button" id="retry-shown" hidden></button></p>\n'
+WORDS: Final = {"done": "It was done", "not-done": "It was not done"}
+"""What a person may say of a delivery in doubt."""
 DELIVERY: Final = ("Delivery", "number")
 
 
-def leads_table(ranked: Sequence[Group], rows: Sequence[tuple[Group, Lead]]) -> Iterator[str]:
-    """Controls (hidden until the script shows them) and a row for each lead. `ranked`: all groups, in the page's order."""
+def leads_table(
+    ranked: Sequence[Group], rows: Sequence[tuple[Group, Lead]], extent: str, *, acting: bool = False
+) -> Iterator[str]:
+    """Controls (hidden until the script shows them) and a row for each lead. `ranked`: all groups, in the page's order.
+
+    `extent`: which leads these are, as HTML. `acting`: with buttons to retry what is found, and to settle what is in doubt.
+    """
     ranks = {id(group): rank for rank, group in enumerate(ranked, 1)}
     columns = (*COLUMNS, DELIVERY) if any(lead.state == "in_doubt" for _, lead in rows) else COLUMNS
     yield '<section class="wide" aria-labelledby="all-leads">\n<h2 id="all-leads">Leads</h2>\n'
-    yield f"<p>{_extent(sum(group.count for group in ranked), len(rows))}</p>\n"
+    yield f"<p>{extent}</p>\n"
     yield from _controls(ranked)
+    yield RETRY if acting else ""
     yield '<div class="scroll" role="region" aria-label="Table of leads" tabindex="0">\n<table id="leads">\n'
     yield "<caption>Leads that need a person</caption>\n<thead><tr>"
     yield "".join(f'<th scope="col"{_class(kind)}>{title}</th>' for title, kind in columns)
     yield "</tr></thead>\n<tbody>\n"
     for group, lead in rows:
-        yield _row(lead, ranks[id(group)], columns)
+        yield _row(lead, ranks[id(group)], columns, acting=acting)
     yield "</tbody>\n</table>\n</div>\n</section>\n"
-
-
-def _extent(count: int, shown: int) -> str:
-    where = "in the CSV report (<code>latest.csv</code> beside this page, or <code>bridge report --format csv</code>)"
-    if shown == count:
-        return f"Each lead's own command is {where}."
-    first = f"The first {MOST_ROWS:,} of {count:,} leads are here"
-    return f"{first}, and at least {LEAST_ROWS} of each reason. All of them are {where}."
 
 
 def _controls(ranked: Sequence[Group]) -> Iterator[str]:
@@ -66,7 +67,7 @@ def _controls(ranked: Sequence[Group]) -> Iterator[str]:
     yield '<p class="sideways soft">The table scrolls sideways.</p>\n'
 
 
-def _row(lead: Lead, rank: int, columns: Sequence[tuple[str, str]]) -> str:
+def _row(lead: Lead, rank: int, columns: Sequence[tuple[str, str]], *, acting: bool) -> str:
     last = readable(lead.last_attempt_at) if lead.last_attempt_at else "never"
     number = str(lead.delivery) if lead.state == "in_doubt" and lead.delivery is not None else ""
     told = (
@@ -76,11 +77,17 @@ def _row(lead: Lead, rank: int, columns: Sequence[tuple[str, str]]) -> str:
         str(lead.attempts),
         last,
         lead.reason,
-        number,
     )
-    texts = (words(lead.state), *map(safe, told))
+    texts = (words(lead.state), *map(safe, told), number + (_settling(number) if acting and number else ""))
     cells = (f"<td{_class(kind)}>{text}</td>" for (_, kind), text in zip(columns[1:], texts, strict=False))
     return f'<tr><th scope="row" data-reason="{rank}">{safe(lead.queue_id)}</th>{"".join(cells)}</tr>\n'
+
+
+def _settling(number: str) -> str:
+    return "".join(
+        f' <button type="button" data-delivery="{number}" data-as="{word}" aria-label="{said}: delivery {number}">{said}</button>'
+        for word, said in WORDS.items()
+    )
 
 
 def _brief(reason: str) -> str:

@@ -64,12 +64,21 @@ class Guard:
     """ASGI middleware. Answers what is let in no further itself.
 
     Each of `paths` has a bucket of its own, and all other paths one together, so that a flood at one of them does not
-    make a health check fail. An `Origin` header comes from a web page only: no page has any business here. The paths of
-    `always` are open however many come, and whatever they say they are: SecretPath has judged them.
+    make a health check fail. An `Origin` header comes from a web page only: no page has any business here but the bridge's own,
+    at the paths of `own`, which want the token. The paths of `always` are open however many come, and whatever they say they
+    are: SecretPath has judged them.
     """
 
-    def __init__(self, app: ASGIApp, *, paths: Collection[str], always: Collection[str], rate: Rate) -> None:
-        self._app, self._always = app, frozenset(always)
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        paths: Collection[str],
+        always: Collection[str],
+        rate: Rate,
+        own: Collection[str] = (),
+    ) -> None:
+        self._app, self._always, self._own = app, frozenset(always), frozenset(own)
         self._others = Bucket(rate)
         self._buckets = {path: Bucket(rate) for path in paths}
 
@@ -88,12 +97,22 @@ class Guard:
         names = {name for name, _ in scope["headers"]}
         if names >= FRAMING:
             return JSONResponse({"error": "the body's length is told twice"}, 400, {"Connection": "close"})
-        if b"origin" in names and not judged:
+        if b"origin" in names and not judged and not (scope["path"] in self._own and _is_own(scope)):
             return JSONResponse({"error": "not for web pages"}, 403)
         return None
 
     def _wait(self, path: str) -> float:
         return self._buckets.get(path, self._others).take(asyncio.get_running_loop().time())
+
+
+def _is_own(scope: Scope) -> bool:
+    """Whether the one Origin is the place that was asked: a page of this server, perhaps behind a TLS proxy."""
+    origins, hosts = (_all(scope, name) for name in (b"origin", b"host"))
+    return len(origins) == len(hosts) == 1 and origins[0] in {b"http://" + hosts[0], b"https://" + hosts[0]}
+
+
+def _all(scope: Scope, wanted: bytes) -> list[bytes]:
+    return [value.strip().lower() for name, value in scope["headers"] if name == wanted]
 
 
 class Doorkeeper:

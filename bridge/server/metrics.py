@@ -31,7 +31,8 @@ class Counted:
 
     `leads` and `feedback` by state. `unknown_words`: leads whose status word at LeadByte means nothing here. `days_off`: days of
     the account that do not add up. `changes_up_to`: epoch seconds; None where no change was ever read. `free`: bytes left on the
-    disk. `queue`: of LeadSquared's async queue as it was last seen, whatever it told of `pending`, `delay_seconds` and `at`.
+    disk. `queue`: of LeadSquared's async queue as it was last seen, whatever it told of `pending`, `delay_seconds`,
+    `rate_per_minute` and `at`. `leads_per_minute`: as `ports.Status` has it.
     """
 
     at: float
@@ -44,6 +45,7 @@ class Counted:
     free: int
     changes_up_to: float | None = None
     queue: Mapping[str, float] = field(default_factory=dict)
+    leads_per_minute: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,8 @@ class Server(Group):
         default="127.0.0.1:8437", description="HOST:PORT to listen on; empty for no server"
     )
     token: Secret = Field(
-        default=UNSET, description="Bearer token of POST /v1/leads; unset: no intake over HTTP"
+        default=UNSET,
+        description="Bearer token of POST /v1/leads and of failures on the status page; unset: neither is there",
     )
     webhook_token: Secret = Field(
         default=UNSET,

@@ -97,10 +97,10 @@ class Deliveries(Claiming):
             )
             self._attempts(connection, call, [(delivery.id, delivery.state, reason)])
 
-    def resolve(self, queue_id: str, *, done: bool, now: float) -> int:
+    def resolve(self, queue_id: str | int, *, done: bool, now: float) -> int:
         with self._writing() as connection:
-            rows = self._in_doubt(connection, "i.queue_id", queue_id)
-            if not rows and NUMBER.fullmatch(queue_id):
+            rows = self._in_doubt(connection, "i.queue_id", queue_id) if isinstance(queue_id, str) else []
+            if not rows and NUMBER.fullmatch(str(queue_id)):
                 rows = self._in_doubt(connection, "d.id", int(queue_id))
             doubted = [delivery_of(row, stamped(row)) for row in rows]
             told = (State.SYNCED, None) if done else (State.FAILED, NOT_DONE)

@@ -1,4 +1,4 @@
-"""What people ask of the store and tell it: status, failures, one lead, resync, resolve."""
+"""What people ask of the store: status, failures, one lead."""
 
 from __future__ import annotations
 
@@ -6,26 +6,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bridge.model import BY_HAND, Json
+from bridge.model import LEADBYTE, Json
 from bridge.ports import Failure, Hearer, Selection, Status, nobody
-from bridge.store.account import LEAD_RANK, RANKS, Account
+from bridge.store.account import RANKS
 from bridge.store.base import NUMBER, Row, loaded
-from bridge.store.life import HELD
 from bridge.store.quoting import TOLD, quoted
+from bridge.store.reopening import CONDITIONS, Reopening, chosen
 from bridge.store.returns import SETTLE_SECONDS
 
-# Sums over a subquery that LIMIT keeps apart: one pass, without the sorter that GROUP BY would fill with every lead.
-COUNTS = ", ".join(f"sum(rank = {rank}) AS {state}" for state, rank in RANKS.items())
-REOPENED = (
-    f"SELECT {COUNTS} FROM (SELECT {LEAD_RANK} AS rank FROM queue_item i WHERE i.resync = :mark LIMIT -1)"
-)
-STILL_MOVING = f"""
-SELECT count(*) FROM queue_item i WHERE i.resync = :mark AND (
-    i.state = 'waiting' OR (i.state = 'resolved' AND i.mapped = 0)
-    OR EXISTS (SELECT 1 FROM delivery d WHERE d.item_id = i.id AND (
-        d.state IN ('sending', 'submitted') OR (d.state = 'pending' AND NOT ({HELD})))))
-"""
-MARK = "UPDATE queue_item SET resync = :now WHERE id IN ({items})"
 # A lead that LeadByte was told to process anew waits since then.
 LAG = f"""
 SELECT (SELECT min(max(tracked_at, coalesce(settles_at - {SETTLE_SECONDS}, 0))) FROM queue_item
@@ -37,17 +25,27 @@ SELECT substr(status, 1, 100) AS status, count(*) AS n FROM queue_item
 WHERE state IN ('waiting', 'expired') AND reason LIKE '%is not in BRIDGE_LEADBYTE__STATUSES%' GROUP BY 1
 """
 LAST_ERRORS = """
-SELECT queue_id, stage, reason, id, max(at) AS at, count(*) AS n FROM (
-    SELECT * FROM (SELECT i.queue_id, d.stage, d.reason, d.id, d.updated_at AS at
+SELECT queue_id, stage, reason, id, max(at) AS at, count(*) AS n, state, target FROM (
+    SELECT * FROM (SELECT i.queue_id, d.stage, d.reason, d.id, d.updated_at AS at, d.state, d.target
         FROM delivery d JOIN queue_item i ON i.id = d.item_id
         WHERE d.state IN ('failed', 'unprocessed', 'in_doubt') ORDER BY d.updated_at DESC LIMIT 1000)
     UNION ALL
-    SELECT * FROM (SELECT queue_id, 'poll', reason, NULL, updated_at FROM queue_item
+    SELECT * FROM (SELECT queue_id, 'poll', reason, NULL, updated_at, state, 'leadsquared' FROM queue_item
         WHERE state IN ('waiting', 'expired') AND reason IS NOT NULL AND settles_at IS NULL ORDER BY updated_at DESC LIMIT 1000)
 ) GROUP BY stage, reason ORDER BY at DESC LIMIT 5
 """
 FEEDBACK = "SELECT state, count(*) AS n FROM delivery WHERE target = 'leadbyte' GROUP BY state ORDER BY state"
 CHECKPOINTS = "SELECT name, value FROM checkpoint"
+RATE_SECONDS = 300.0
+MOST_ATTEMPTS = 20_000
+# The newest attempts only, by their ids, which grow with time: however many there are, no more of them are read.
+RATE = f"""
+SELECT sum(synced) AS synced, count(*) AS read, min(answered_at) AS since FROM (
+    SELECT answered_at, state = 'synced' AND stage <> 'person' AND host <> '{LEADBYTE}'
+        AND answered_at BETWEEN :now - {RATE_SECONDS} AND :now AS synced
+    FROM attempt ORDER BY id DESC LIMIT {MOST_ATTEMPTS}
+)
+"""
 FAILURES = """
 SELECT i.queue_id, d.mapping, d.state, d.stage, coalesce(d.reason, '') AS reason,
     substr(d.lookup, instr(d.lookup, '=') + 1) AS identifier,
@@ -60,8 +58,9 @@ WHERE d.state IN ('failed', 'unprocessed', 'in_doubt') AND d.updated_at >= :sinc
 UNION ALL
 SELECT queue_id, NULL, state, 'poll', coalesce(reason, ''), NULL, polls, updated_at, updated_at, id, NULL, 'leadsquared'
 FROM queue_item WHERE state = 'expired' AND updated_at >= :since
-ORDER BY at DESC, id
 """
+NEWEST_FIRST = " ORDER BY at DESC, id"
+MATCHED = {"until": "at <= :until", "reason": CONDITIONS["reason"], "mapping": CONDITIONS["mapping"]}
 
 
 LEAD = """
@@ -70,10 +69,10 @@ ORDER BY queue_id = ? DESC LIMIT 1
 """
 
 
-class People(Account):
-    """The part of the store that people use, by commands and reports."""
+class People(Reopening):
+    """The part of the store that commands, reports and pages ask."""
 
-    def status(self, heard: Hearer = nobody) -> Status:
+    def status(self, heard: Hearer = nobody, *, now: float | None = None) -> Status:
         with self.snapshot():
             account, lag = self.account(heard), self._all(LAG)[0]
             return Status(
@@ -85,10 +84,28 @@ class People(Account):
                 checkpoints={row["name"]: row["value"] for row in self._all(CHECKPOINTS)},
                 account=account,
                 feedback={row["state"]: row["n"] for row in self._all(FEEDBACK)},
+                leads_per_minute=0.0 if now is None else self._leads_per_minute(now),
             )
 
+    def _leads_per_minute(self, now: float) -> float:
+        """Where the attempts that are read reach less far back than RATE_SECONDS, over the time that they do."""
+        row = self._all(RATE, {"now": now})[0]
+        reached = now - row["since"] if row["read"] >= MOST_ATTEMPTS else RATE_SECONDS
+        return float((row["synced"] or 0) * 60.0 / min(max(reached, 1.0), RATE_SECONDS))
+
     def failures(self, since: float | None = None) -> Iterator[Failure]:
-        cursor = self._database.conn.execute(FAILURES, {"since": since or 0.0})
+        return self._failures(FAILURES + NEWEST_FIRST, {"since": since or 0.0})
+
+    def matching(self, selection: Selection, most: int) -> tuple[int, Iterator[Failure]]:
+        conditions, told = chosen(selection, MATCHED)
+        where = " AND ".join(conditions) or "true"
+        told = {**told, "since": selection.since or 0.0, "most": most}
+        count = self._all(f"SELECT count(*) FROM ({FAILURES}) WHERE {where}", told)[0][0]
+        newest = f"SELECT * FROM ({FAILURES}) WHERE {where}{NEWEST_FIRST} LIMIT :most"
+        return count, self._failures(newest, told)
+
+    def _failures(self, sql: str, told: Mapping[str, Any]) -> Iterator[Failure]:
+        cursor = self._database.conn.execute(sql, told)
         while rows := cursor.fetchmany(1000):
             yield from (_failure(row, self._quoted(row["delivery_id"], row["reason"])) for row in rows)
 
@@ -114,93 +131,6 @@ class People(Account):
         decoded = {name: loaded(row[name]) for name in ("fields", "keys", "older", "origin")}
         counted = {"attempts_used": row["attempts"], "attempts": [dict(attempt) for attempt in attempts]}
         return {**dict(row), **decoded, **counted}
-
-    def count_by_reason(self, selection: Selection) -> Mapping[tuple[str, str], int]:
-        where, parameters = self._where(selection)
-        sql = f"SELECT state, reason, count(DISTINCT item_id) AS n FROM ({SELECTABLE}) WHERE {where} GROUP BY 1, 2"
-        rows = self._all(f"{sql} ORDER BY n DESC, reason", parameters)
-        return {(row["state"], row["reason"]): row["n"] for row in rows}
-
-    def resync(
-        self, selection: Selection, now: float, *, refetch: bool, force: bool, deadline_at: float
-    ) -> int:
-        where, chosen = self._where(selection)
-        told = {**chosen, "now": now, "force": int(force), "deadline_at": deadline_at}
-        items = f"SELECT DISTINCT item_id FROM ({SELECTABLE}) WHERE {where}"
-        with self._writing() as connection:
-            leads: int = connection.execute(MARK.format(items=items), told).rowcount
-            if refetch:
-                connection.execute(REFETCH.format(items=items), told)
-                deliveries = f"SELECT delivery_id FROM ({SELECTABLE}) WHERE {where} AND source <> 'leadbyte'"
-                connection.execute(DECIDE.format(deliveries=deliveries), told)
-                connection.execute(REOPEN.format(deliveries=deliveries), told)
-            else:
-                only_expired = f"{items} AND state = 'expired'"
-                deliveries = f"SELECT delivery_id FROM ({SELECTABLE}) WHERE {where}"
-                connection.execute(REFETCH.format(items=only_expired), told)
-                connection.execute(DECIDE.format(deliveries=deliveries), told)
-                connection.execute(REOPEN.format(deliveries=deliveries), told)
-        return leads
-
-    def still_moving(self, resynced_at: float) -> int:
-        count: int = self._all(STILL_MOVING, {"mark": resynced_at})[0][0]
-        return count
-
-    def reopened_leads(self, resynced_at: float) -> Mapping[str, int]:
-        counted = self._all(REOPENED, {"mark": resynced_at})[0]
-        return {state: counted[state] or 0 for state in RANKS}
-
-    def _where(self, selection: Selection) -> tuple[str, dict[str, Any]]:
-        conditions, told = ["account = :account"], {"account": self._account}
-        if not selection.queue_ids and selection.mapping is None and selection.reason is None:
-            conditions.append(f"source <> '{BY_HAND}'")
-        for name, values in (("state", selection.states), ("queue_id", selection.queue_ids)):
-            if values:
-                marks = {f"{name}{n}": value for n, value in enumerate(values)}
-                conditions.append(f"{name} IN ({', '.join(':' + mark for mark in marks)})")
-                told |= marks
-        for name, condition in CONDITIONS.items():
-            value = getattr(selection, name)
-            if value is not None:
-                conditions.append(condition)
-                told[name] = value
-        return " AND ".join(conditions), told
-
-
-CONDITIONS = {
-    "since": "updated_at >= :since",
-    "until": "updated_at <= :until",
-    "reason": "instr(lower(reason), lower(:reason)) > 0",
-    "mapping": "mapping = :mapping",
-}
-SELECTABLE = """
-SELECT d.account, i.queue_id, d.item_id, d.id AS delivery_id, d.mapping, d.state,
-    coalesce(d.reason, '') AS reason, d.updated_at, i.source
-FROM delivery d JOIN queue_item i ON i.id = d.item_id
-UNION ALL
-SELECT account, queue_id, id, NULL, NULL, state, coalesce(reason, ''), updated_at, source FROM queue_item
-WHERE state = 'expired'
-UNION ALL
-SELECT account, queue_id, id, NULL, NULL, 'pending', '', updated_at, source FROM queue_item
-WHERE state = 'resolved' AND mapped = 0
-"""
-REFETCH = """
-UPDATE queue_item SET state = 'waiting', mapped = 0, polls = 0, settles_at = NULL, generation = generation + 1, force = :force,
-    due_at = :now, deadline_at = :deadline_at, reason = NULL, updated_at = :now
-WHERE state IN ('resolved', 'expired') AND source = 'leadbyte' AND id IN ({items})
-"""
-REOPEN = """
-UPDATE delivery SET state = 'pending', attempts = 0,
-    stale = (SELECT source <> 'hand' FROM queue_item WHERE id = item_id),
-    polls = 0, force = :force, due_at = :now, updated_at = :now
-WHERE state IN ('failed', 'unprocessed') AND id IN ({deliveries}) AND (target = 'leadsquared' OR lane IS NOT NULL)
-"""
-# What could not be mapped says nothing of what was to be done: its lead is decided about as a whole.
-DECIDE = """
-UPDATE queue_item SET mapped = 0, generation = generation + 1, updated_at = :now WHERE id IN (
-    SELECT item_id FROM delivery
-    WHERE state = 'failed' AND target = 'leadbyte' AND lane IS NULL AND id IN ({deliveries}))
-"""
 
 
 def _failure(row: Row, quoted: Sequence[str]) -> Failure:

@@ -18,7 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from bridge.app.measuring import Counting, Seen, counted, seen
+from bridge.app.measuring import Counting, counted
+from bridge.app.seeing import Seen, seen
 from bridge.errors import Busy, StoreError
 from bridge.model import LEAD_STATES, Json, State
 from bridge.policy.rating import Rate

@@ -155,7 +155,7 @@ class Rigged(App):
     death = Death()
 
     @property
-    def _opening(self) -> Opening:
+    def opening(self) -> Opening:
         return RiggedOpening(self.settings, self.clock)
 
     @contextmanager

@@ -16,7 +16,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from bridge import scheduler
-from bridge.app import App, Sides
+from bridge.app import App
+from bridge.app.serving import machine
+from bridge.app.sides import Sides
 from bridge.errors import CallError, Denied, LostAnswer, Refused, ServerFault, Throttled, Unreachable
 from bridge.leadbyte import read_queue
 from bridge.mapping import MappingFile, load
@@ -324,8 +326,8 @@ class Box:
     def _service(self, store: SqliteStore) -> Service:
         rng = random.Random(self.rng.random())  # noqa: S311 - every run of a seed is the same
         app = App(self.settings, clock=self.clock, steady=self.steady, rng=rng)
-        machine = app.machine(store, Sides(self.leadbyte, self.crm), lambda: self.mappings)
-        return Service(replace(machine, report=_no_report))
+        built = machine(app, store, Sides(self.leadbyte, self.crm), lambda: self.mappings)
+        return Service(replace(built, report=_no_report))
 
     def _go(
         self, loop: VirtualLoop, service: Service, seconds: float, *, dies: bool, jump: float, drain: bool

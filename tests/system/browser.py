@@ -11,6 +11,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -31,7 +32,16 @@ KEYS: Final = {
     "Tab": {"code": "Tab", "windowsVirtualKeyCode": 9},
     "Enter": {"code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"},
     "ArrowDown": {"code": "ArrowDown", "windowsVirtualKeyCode": 40},
+    "Escape": {"code": "Escape", "windowsVirtualKeyCode": 27},
 }
+
+
+AXE: Final = files("axe_core_python").joinpath("axe.min.js")
+UNTIL: Final = """new Promise((resolve) => {
+  const last = Date.now() + 30000;
+  const look = () => ((%s) ? resolve(true) : Date.now() > last ? resolve(false) : setTimeout(look, 10));
+  look();
+})"""
 
 
 @dataclass
@@ -69,11 +79,26 @@ class Browser:
         while all(one.get("method") != event for one in self.events):
             self.events.append(self._next())
 
-    def open(self, path: Path) -> None:
-        """Show a file of this machine."""
+    def open(self, place: Path | str) -> None:
+        """Show a file of this machine, or a page of it by its address."""
         self.events.clear()
-        self("Page.navigate", url=path.as_uri())
+        self("Page.navigate", url=place if isinstance(place, str) else place.as_uri())
         self.wait("Page.loadEventFired")
+
+    def asked(self) -> list[str]:
+        """The addresses that the page has asked for since it was opened."""
+        sent = (one["params"] for one in self.events if one.get("method") == "Network.requestWillBeSent")
+        return [one["request"]["url"] for one in sent]
+
+    def until(self, condition: str) -> None:
+        """Until an expression in the page is true."""
+        assert self.js(UNTIL % condition), condition
+
+    def axe(self) -> list[tuple[str, str, str]]:
+        """What axe has against the page as it is shown: how grave, which rule, where."""
+        self("Runtime.evaluate", expression=AXE.read_text("utf-8"))
+        found = self.js("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        return [(one["impact"], one["id"], node["html"]) for one in found for node in one["nodes"]]
 
     def look(self, width: int, *, scheme: str = "light", height: int = 900) -> None:
         """The page as on a screen of this width, in this colour scheme."""
@@ -121,7 +146,7 @@ class Browser:
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Browser]:
-    """A browser with one empty page that reaches nobody but this machine's files."""
+    """A browser with one empty page that reaches nobody but this machine."""
     assert CHROMIUM
     (read, to), (back, write) = os.pipe(), os.pipe()
     sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()

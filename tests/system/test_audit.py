@@ -154,7 +154,8 @@ def test_status_and_report_end_with_the_account(kept: Bridge) -> None:
     assert sum(day["tracked"] for day in as_json["account"]) == 20
     assert [day["adds_up"] for day in as_json["account"]] == [False, True, True]
     page = kept("report", "--format", "html").stdout
-    assert f"<h2>Account</h2>\n<p>{SHORT}</p>" in page
+    quoted = SHORT.replace("`bridge audit`", "“bridge audit”")
+    assert f"<h2>Account</h2>\n<p>{quoted}</p>" in page
 
 
 def test_the_rows_of_the_csv_report_stay_leads_and_the_total_is_said_beside_them(kept: Bridge) -> None:

@@ -210,6 +210,7 @@ def test_status_counts_every_lead_once(rest: Rest) -> None:
     at_rest = {"failed": 2, "unprocessed": 1, "expired": 1, "synced": 1, "skipped": 1}
     assert status["leads"] == {**dict.fromkeys(LEAD_STATES, 0), **at_rest}
     assert status["tracked"] == sum(status["leads"].values()) == 6
+    assert isinstance(status["leads_per_minute"], float)
     assert status["unknown_words"] == {"Vetted": 1}
     assert status["hosts"]["leadsquared-async"]["limit"] is None
     assert {error["stage"] for error in status["last_errors"]} == {"poll", "map", "push"}
@@ -223,6 +224,7 @@ def test_status_as_text_shows_the_limits_and_the_last_errors(rest: Rest) -> None
     assert "unknown LeadByte status 'Vetted'" in said
     assert f"{rest.ids['failed']}  push: {TOO_LONG}" in said
     assert "leadbyte: no limit set\n" in said
+    assert re.search(r"^leads per minute: [\d.]+ synced in the last 5 minutes$", said, re.MULTILINE)
 
 
 def test_status_tells_equal_errors_once(bridge: Bridge, simulator: Simulator) -> None:

@@ -358,10 +358,15 @@ class Tour:
         for path in (
             "healthz",
             "readyz",
+            "",
+            "v1/status",
             quote(f"{EMAIL}/{KEYS['token']}"),
             f"v1/leads?token={quote(KEYS['token'])}",
         ):
             yield _answer(urllib.request.Request(f"{url}/{path}"))  # noqa: S310
+        for accept in ("application/json", "text/html"):
+            headers = {"Authorization": f"Bearer {KEYS['token']}", "Accept": accept}
+            yield _answer(urllib.request.Request(f"{url}/v1/failures", headers=headers))  # noqa: S310
 
     def set_up(self) -> None:
         """Checks of what is right and wrong, and keys where none belong."""

@@ -110,12 +110,7 @@ def tabbed(page: Browser, until: Callable[[str], object]) -> str:
 
 
 def test_it_asks_nobody_for_anything_and_runs_nothing_of_what_leads_say(page: Browser, file: Path) -> None:
-    asked = [
-        event["params"]["request"]["url"]
-        for event in page.events
-        if event.get("method") == "Network.requestWillBeSent"
-    ]
-    assert asked == [file.as_uri()]
+    assert page.asked() == [file.as_uri()]
     assert not [
         one for one in page.events if one.get("method") in {"Log.entryAdded", "Runtime.exceptionThrown"}
     ]
@@ -211,6 +206,12 @@ def test_a_screen_reader_is_told_the_name_of_everything(page: Browser) -> None:
     assert page.js("new Set([...document.querySelectorAll('[id]')].map((one) => one.id)).size") == page.js(
         "document.querySelectorAll('[id]').length"
     )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_against_it(page: Browser, scheme: str) -> None:
+    page.look(1280, scheme=scheme)
+    assert page.axe() == []
 
 
 def test_the_chart_has_its_words_and_its_numbers_in_a_table(page: Browser) -> None:

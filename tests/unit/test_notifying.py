@@ -15,8 +15,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge import http
-from bridge.app.measuring import Counting, Seen, Watch, counts
+from bridge.app.measuring import Counting, Watch
 from bridge.app.posting import Webhook
+from bridge.app.seeing import Seen, counts
 from bridge.errors import Denied, Unreachable
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.gate import Gate

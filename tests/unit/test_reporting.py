@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from bridge.app import App
+from bridge.app.serving import report_in_background
 from bridge.model import ItemState, PollRecord, Track
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.notifying import LOOK_SECONDS
@@ -40,7 +42,7 @@ class Bridge:
 
     def restart(self) -> None:
         """Another process on the same store."""
-        told = (self.look, self.app._report_in_background, 2, self.clock, self.clock)
+        told = (self.look, partial(report_in_background, self.app), 2, self.clock, self.clock)
         self.stage = ReportStage(self.store, Desk(), *told)
 
     def clock(self) -> float:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.ports import Day, Failure
-from bridge.reports import build, write_html, write_json
+from bridge.reports import build, listing, listing_html, write_html, write_json
 from bridge.reports.chart import FLOOR, LEAST, TOP, chart
 from bridge.reports.table import MOST_ROWS
 from tests.edge.nasties import peak
@@ -223,3 +223,23 @@ def test_headline_numbers_tell_synced_failed_and_unprocessed_even_where_there_ar
     for state in ("synced", "failed", "unprocessed"):
         assert f"<li><strong>0</strong> {state}</li>" in said
     assert "in doubt</li>" not in said
+
+
+def test_a_listing_reads_its_share_and_has_a_row_for_each_reason_and_each_doubt() -> None:
+    many = [
+        *(failure(f"q-{n}", "too long") for n in range(20)),
+        *(failure(f"d-{n}", "the answer was lost", state="in_doubt", delivery_id=n) for n in range(9)),
+        *(failure(f"x-{n}", f"other {n}") for n in range(2)),
+    ]
+    found = listing(99, many, NOW, 5)
+    assert (found.count, found.read, len(found.rows)) == (99, 31, 5 + 9 + 2)
+    told = "".join(listing_html(found))
+    assert "99 deliveries need a person" in told
+    assert "the newest 31 of them are here" in told
+    assert "16 of 99 are in this table" in told
+    assert "".join(listing_html(listing(0, [], NOW, 5))).startswith("<p>Nothing needs a person. Read at ")
+
+
+def test_a_report_has_no_buttons_of_the_status_page() -> None:
+    told = page(failure(), failure("d", "lost", state="in_doubt", delivery_id=3))
+    assert "<button" not in told.replace('<button type="button" id="all">', "")

@@ -330,6 +330,14 @@ def test_a_queue_id_is_shown_unless_it_is_somebodys_address(
     assert line["queue_id"] == (queue_id if shown else digest(queue_id, digest_key(["one"])))
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "192.168.100.200", "2001:db8:1234:5678::9012:3456"])
+def test_a_callers_address_is_no_phone_number(capsys: pytest.CaptureFixture[str], address: str) -> None:
+    configure("json", "info", ["one"])
+    structlog.get_logger().info("x", address=address)
+    (line,) = logged(capsys)
+    assert line["address"] == address
+
+
 def test_addresses_and_numbers_are_hidden_wherever_they_stand(capsys: pytest.CaptureFixture[str]) -> None:
     configure("json", "info", [])
     structlog.get_logger().info(

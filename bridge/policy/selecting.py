@@ -1,0 +1,27 @@
+"""Which states a resync may re-open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+DEFAULT: Final = ("failed", "unprocessed")
+OPENABLE: Final = (*DEFAULT, "expired")
+DONE: Final = ("synced", "skipped", "superseded")
+KNOWN: Final = (*OPENABLE, *DONE)
+
+
+def states_meant(given: Sequence[str], *, named: bool, refetch: bool) -> Sequence[str]:
+    """The states that are meant. Leads that are `named` are meant in whatever state they can be re-opened from."""
+    if given:
+        return tuple(given)
+    return OPENABLE + (DONE if refetch else ()) if named else DEFAULT
+
+
+def wrong_states(given: Sequence[str], *, refetch: bool, again: str) -> Iterator[str]:
+    """What is wrong with states that were asked for, a line each. `again`: how to ask for a refetch."""
+    for state in given:
+        if state not in KNOWN:
+            yield f"{state}: no such state; take one of {', '.join(KNOWN)}"
+        elif state in DONE and not refetch:
+            yield f"{state}: such leads are done; add {again}"

@@ -1,0 +1,177 @@
+"""Failures listed, leads re-opened, doubts settled: for whoever has the token, as the commands do it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import structlog
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from bridge.errors import UsageError
+from bridge.model import Json
+from bridge.ports import Selection
+from bridge.reports import Listing, listing_html, listing_values
+from bridge.server.answering import Endpoint, guarded
+from bridge.server.guard import Doorkeeper
+from bridge.server.reading import Bounds, body_of, json_of, kind_of
+from bridge.server.wishes import Resolve, Resync, listing_of, resolve_of, resync_of
+
+T = TypeVar("T")
+log = structlog.get_logger("bridge.server")
+
+FAILURES: Final = "/v1/failures"
+RESYNC: Final = "/v1/resync"
+RESOLVE: Final = "/v1/resolve"
+JSON: Final = "application/json"
+OWN: Final = (RESYNC, RESOLVE)
+"""Where the bridge's own page posts to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """What can be done. Each may take long and opens a store of its own; each raises UsageError where the wish cannot be met.
+
+    `failures`: the selected ones, with so many rows at least. `resync`: how many leads were re-opened, or would be. `resolve`:
+    how many deliveries were in doubt.
+    """
+
+    failures: Callable[[Selection, int], Awaitable[Listing]]
+    resync: Callable[[Resync], Awaitable[int]]
+    resolve: Callable[[Resolve], Awaitable[int]]
+
+
+def acting_routes(acts: Acts, doorkeeper: Doorkeeper, bounds: Bounds) -> list[Route]:
+    """`GET /v1/failures` (JSON, or HTML where that is accepted), `POST /v1/resync`, `POST /v1/resolve`."""
+    return [
+        Route(FAILURES, _trusted(_failures(acts, bounds), doorkeeper)),
+        Route(RESYNC, _trusted(_resync(acts, bounds), doorkeeper), methods=["POST"]),
+        Route(RESOLVE, _trusted(_resolve(acts, bounds), doorkeeper), methods=["POST"]),
+    ]
+
+
+def _failures(acts: Acts, bounds: Bounds) -> Endpoint:
+    one_at_a_time = _OneAtATime(acts.failures)
+
+    async def failures(request: Request) -> Response:
+        selection, rows = listing_of(request.query_params.multi_items())
+        async with asyncio.timeout(bounds.answer_seconds):
+            found = await one_at_a_time(selection, rows)
+        if "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(await run_in_threadpool(lambda: "".join(listing_html(found))))
+        return JSONResponse(await run_in_threadpool(listing_values, found))
+
+    return failures
+
+
+def _resync(acts: Acts, bounds: Bounds) -> Endpoint:
+    async def done(wish: Resync, request: Request) -> int:
+        leads = await acts.resync(wish)
+        if not wish.dry_run:
+            log.info("leads re-opened by a caller", leads=leads, **_caller(request), **_told(wish))
+        return leads
+
+    async def resync(request: Request) -> Response:
+        wish = resync_of(await _json(request, bounds))
+        async with asyncio.timeout(bounds.answer_seconds):
+            leads = await _to_its_end(done(wish, request))
+        return JSONResponse({"leads": leads}) if wish.dry_run else JSONResponse({"reopened": leads}, 202)
+
+    return resync
+
+
+def _resolve(acts: Acts, bounds: Bounds) -> Endpoint:
+    async def done(word: Resolve, request: Request) -> int:
+        settled = await acts.resolve(word)
+        if not settled:
+            raise UsageError(f"delivery: no delivery {word.delivery} is in doubt; see `bridge show`")
+        log.info("doubt settled by a caller", delivery=word.delivery, done=word.done, **_caller(request))
+        return settled
+
+    async def resolve(request: Request) -> Response:
+        word = resolve_of(await _json(request, bounds))
+        async with asyncio.timeout(bounds.answer_seconds):
+            return JSONResponse({"settled": await _to_its_end(done(word, request))}, 202)
+
+    return resolve
+
+
+def _trusted(endpoint: Endpoint, doorkeeper: Doorkeeper) -> Endpoint:
+    """For callers with the token; what is wrong with their wish is 400, all of it."""
+
+    async def told(request: Request) -> Response:
+        doorkeeper.admit(request)
+        try:
+            return await endpoint(request)
+        except UsageError as error:
+            return JSONResponse({"error": "nothing was done", "problems": list(error.problems)}, 400)
+
+    return guarded(told)
+
+
+class _OneAtATime:
+    """Makes one listing at a time, however many ask: one whose caller has gone holds up the next until it has ended."""
+
+    def __init__(self, make: Callable[[Selection, int], Awaitable[Listing]]) -> None:
+        self._make, self._lock = make, asyncio.Lock()
+
+    async def __call__(self, selection: Selection, rows: int) -> Listing:
+        await self._lock.acquire()
+        return await _to_its_end(self._made(selection, rows))
+
+    async def _made(self, selection: Selection, rows: int) -> Listing:
+        try:
+            return await self._make(selection, rows)
+        finally:
+            self._lock.release()
+
+
+UNDER_WAY: Final[set[asyncio.Task[Any]]] = set()
+"""Held, for an event loop does not hold its tasks."""
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """What the work gives. It goes on where its caller has gone or has waited too long: a thread cannot be stopped."""
+    task = asyncio.create_task(work)
+    UNDER_WAY.add(task)
+    task.add_done_callback(_over)
+    return await asyncio.shield(task)
+
+
+def _over(task: asyncio.Task[Any]) -> None:
+    UNDER_WAY.discard(task)
+    if not task.cancelled():
+        task.exception()  # else one that nobody waits for any more would be told as never looked at
+
+
+async def _json(request: Request, bounds: Bounds) -> Json:
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind_of(request) != "json" or media != JSON:
+        raise HTTPException(415, f"the content type must be {JSON}, in UTF-8")
+    value = await run_in_threadpool(json_of, await body_of(request, bounds))
+    if not isinstance(value, dict):
+        raise UsageError("the body is no JSON object")
+    return value
+
+
+def _caller(request: Request) -> Mapping[str, Json]:
+    return {"address": request.client.host if request.client else ""}
+
+
+def _told(wish: Resync) -> Mapping[str, Json]:
+    """What was asked for, without what names a lead."""
+    chosen = wish.selection
+    return {
+        "states": list(chosen.states),
+        "mapping": chosen.mapping,
+        "named": len(chosen.queue_ids),
+        "by_reason": chosen.reason is not None,
+        "refetch": wish.refetch,
+        "force": wish.force,
+    }

@@ -1,0 +1,126 @@
+"""What a caller with the token wants done or listed, checked; all that is wrong with it is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bridge.errors import UsageError
+from bridge.model import Json
+from bridge.policy.selecting import states_meant, wrong_states
+from bridge.ports import Selection
+from bridge.reports import one_line
+
+MOST_NAMED: Final = 2000
+LISTED: Final = ("failed", "unprocessed", "in_doubt", "expired")
+SHORT: Final = 60
+USUAL_ROWS: Final = 500
+MOST_ROWS: Final = 2000
+
+Text = Annotated[str, Field(min_length=1, max_length=1000)]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Resync(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    state: Text | None = None
+    states: Annotated[list[Text], Field(max_length=20)] = []
+    queue_ids: Annotated[list[Text], Field(max_length=MOST_NAMED)] = []
+    reason: Annotated[str, Field(max_length=1000)] = ""
+    mapping: Text | None = None
+    refetch: bool = False
+    force: bool = False
+    dry_run: bool = False
+
+
+class _Resolve(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    delivery: Annotated[int, Field(ge=1, lt=10**15)]
+    word: Literal["done", "not-done"] = Field(alias="as")
+
+
+class _Listing(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    state: list[Literal["failed", "unprocessed", "in_doubt", "expired"]] = []
+    reason: Annotated[str, Field(max_length=1000)] = ""
+    mapping: Text | None = None
+    limit: Annotated[int, Field(ge=1, le=MOST_ROWS)] = USUAL_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """Leads to be re-opened, as `bridge resync` does. `dry_run`: only to be counted."""
+
+    selection: Selection
+    refetch: bool = False
+    force: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """A person's word on a delivery in doubt."""
+
+    delivery: int
+    done: bool
+
+
+def resync_of(value: Json) -> Resync:
+    """The wish that a decoded body is. Raises UsageError with all that is wrong."""
+    told = _checked(_Resync, value)
+    given = [*([told.state] if told.state else []), *told.states]
+    wrong = wrong_states(
+        [one_line(state)[:SHORT] for state in given], refetch=told.refetch, again='"refetch": true'
+    )
+    if problems := list(wrong):
+        raise UsageError(*(f"states: {problem}" for problem in problems))
+    selection = Selection(
+        states=states_meant(given, named=bool(told.queue_ids), refetch=told.refetch),
+        queue_ids=tuple(told.queue_ids),
+        reason=told.reason or None,
+        mapping=told.mapping,
+    )
+    return Resync(selection, refetch=told.refetch, force=told.force, dry_run=told.dry_run)
+
+
+def resolve_of(value: Json) -> Resolve:
+    """The word that a decoded body is. Raises UsageError with all that is wrong."""
+    told = _checked(_Resolve, value)
+    return Resolve(told.delivery, done=told.word == "done")
+
+
+def listing_of(query: Iterable[tuple[str, str]]) -> tuple[Selection, int]:
+    """Which failures the parameters of an address ask for, and how many rows. Raises UsageError with all that is wrong."""
+    given: dict[str, Any] = {}
+    for name, text in query:
+        if name == "state":
+            given.setdefault(name, []).append(text)
+        else:
+            given[name] = text
+    told = _checked(_Listing, given)
+    states = tuple(told.state) or LISTED
+    return Selection(states, reason=told.reason or None, mapping=told.mapping), told.limit
+
+
+def _checked(model: type[Model], value: Json) -> Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        raise UsageError(*_problems(model, problems)) from None
+
+
+def _problems(model: type[BaseModel], problems: Iterable[Any]) -> Iterator[str]:
+    known = ", ".join(field.alias or name for name, field in model.model_fields.items())
+    for problem in problems:
+        place = one_line(".".join(map(str, problem["loc"])))[:SHORT]
+        if problem["type"] == "extra_forbidden":
+            yield f"{place}: no such field; there are {known}"
+        else:
+            yield f"{place}: {problem['msg']}" if place else str(problem["msg"])

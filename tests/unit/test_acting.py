@@ -1,0 +1,61 @@
+"""What callers with the token may do, on a real store: as the commands do it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+
+import pytest
+
+from bridge.app.acting import MOST_TOLD, Acting
+from bridge.errors import UsageError
+from bridge.ports import Selection, Store
+from bridge.server import Resolve, Resync
+from bridge.store import open_store
+from tests.contract.store_account_contract import STEPS, in_doubt
+from tests.contract.store_asking_contract import LISTED, three_failures
+
+NOW = 70.0
+
+
+@pytest.fixture
+def acting(tmp_path: Path) -> Acting:
+    def store() -> AbstractContextManager[Store]:
+        return closing(open_store(tmp_path))
+
+    return Acting(store, lambda: NOW, 100.0)
+
+
+def test_a_dry_run_counts_what_is_then_re_opened(acting: Acting) -> None:
+    with acting.store() as store:
+        three_failures(store)
+    wish = Selection(queue_ids=("unknown", "q"), states=("unprocessed", "expired"))
+    assert acting.resync(Resync(wish, dry_run=True)) == 2
+    assert acting.resync(Resync(wish)) == 2
+    with acting.store() as store:
+        assert STEPS.states(store) == {"failed": 1, "pending": 1, "waiting": 1}
+        assert [item.deadline_at for item in store.claim_waiting(NOW, 1)] == [NOW + 100.0]
+
+
+def test_where_a_queue_id_is_not_tracked_nothing_is_re_opened(acting: Acting) -> None:
+    with acting.store() as store:
+        three_failures(store)
+    for dry_run in (True, False):
+        with pytest.raises(UsageError) as wrong:
+            acting.resync(Resync(Selection(queue_ids=("unknown", "x\n")), dry_run=dry_run))
+        assert wrong.value.problems == ("queue_ids: x : this queueId is not tracked",)
+    with pytest.raises(UsageError) as wrong:
+        acting.resync(Resync(Selection(queue_ids=[f"x{n}" for n in range(MOST_TOLD + 5)])))
+    assert wrong.value.problems[-1] == "queue_ids: and 5 more"
+    with acting.store() as store:
+        assert STEPS.states(store) == {"failed": 1, "unprocessed": 1, "expired": 1}
+
+
+def test_failures_are_listed_and_a_doubt_is_settled(acting: Acting) -> None:
+    with acting.store() as store:
+        in_doubt(store)
+    [(_, lead)] = acting.failures(Selection(LISTED), 10).rows
+    assert (lead.queue_id, lead.state, lead.delivery) == ("q", "in_doubt", 1)
+    assert acting.resolve(Resolve(1, done=True)) == 1
+    assert acting.resolve(Resolve(1, done=True)) == 0
+    assert acting.failures(Selection(LISTED), 10).count == 0
