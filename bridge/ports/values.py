@@ -78,7 +78,7 @@ class Failure:
 
     `attempts`: calls made for it, whether or not they counted against the retries; polls for an expired one.
     `quoted`: the lead's own data that `reason` quotes. `delivery_id`: None for a queueId that expired. `target`: the side
-    that it was to go to.
+    that it was to go to. `at`: when it came to stand as it does; the last attempt where that is not known.
     """
 
     queue_id: str
@@ -92,6 +92,7 @@ class Failure:
     quoted: Sequence[str] = ()
     delivery_id: int | None = None
     target: str = LEADSQUARED
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ class Group:
     """Leads in one state for one reason. `resync`: the command that tries all of them again; `text`: what their reasons
     have word for word, by which it finds them ("": all of that state); `leads`: the first ones.
 
-    `first_seen`, `last_seen`: of the last attempts of its leads the earliest and the latest (ISO 8601, UTC), None where
-    none was tried.
+    `first_seen`, `last_seen`: when the first and when the last of its leads came to it (ISO 8601, UTC), None where that is
+    not known.
     """
 
     reason: str
@@ -42,7 +42,7 @@ class Group:
         self.count += 1
         if len(self.leads) < MOST_LEADS:
             self.leads.append(lead)
-        if at := lead.last_attempt_at:
+        if at := lead.at:
             self.first_seen = min(self.first_seen or at, at)
             self.last_seen = max(self.last_seen or at, at)
 

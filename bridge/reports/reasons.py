@@ -56,4 +56,4 @@ def _button(group: Group) -> str:
 
 
 def _moment(iso: str | None) -> str:
-    return f'<time datetime="{iso}">{readable(iso)} UTC</time>' if iso else "never tried"
+    return f'<time datetime="{iso}">{readable(iso)} UTC</time>' if iso else "not known"

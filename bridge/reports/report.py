@@ -17,7 +17,7 @@ class Lead:
     """One lead on the report, masked unless that was asked. Times in ISO 8601, UTC.
 
     `delivery`: its number; None for a queueId that expired. `common`: see `masking.common`. `to_leadbyte`: whether it is
-    an operation on LeadByte's side.
+    an operation on LeadByte's side. `at`: when it came to stand as it does.
     """
 
     queue_id: str
@@ -32,9 +32,10 @@ class Lead:
     delivery: int | None
     common: str
     to_leadbyte: bool = False
+    at: str | None = None
 
 
-COLUMNS = tuple(name for name in Lead.__slots__ if name not in {"common", "to_leadbyte"})
+COLUMNS = tuple(name for name in Lead.__slots__ if name not in {"common", "to_leadbyte", "at"})
 
 
 @dataclass(slots=True)
@@ -86,6 +87,8 @@ def iso(at: float) -> str:
 
 def _lead(failure: Failure, unmasked: bool) -> Lead:
     reason, identifier = failure.reason, failure.identifier
+    last = failure.last_attempt_at
+    at = last if failure.at is None else failure.at
     return Lead(
         queue_id=failure.queue_id,
         mapping=failure.mapping,
@@ -94,11 +97,12 @@ def _lead(failure: Failure, unmasked: bool) -> Lead:
         reason=reason if unmasked else mask_reason(reason, identifier, failure.quoted),
         identifier=identifier if unmasked or identifier is None else mask_identifier(identifier),
         attempts=failure.attempts,
-        last_attempt_at=None if failure.last_attempt_at is None else iso(failure.last_attempt_at),
+        last_attempt_at=None if last is None else iso(last),
         resync=_command(failure),
         delivery=failure.delivery_id,
         common=common(reason, identifier, failure.quoted),
         to_leadbyte=failure.target == LEADBYTE,
+        at=None if at is None else iso(at),
     )
 
 

@@ -146,4 +146,5 @@ def _failure(row: Row, quoted: Sequence[str]) -> Failure:
         quoted=quoted,
         delivery_id=row["delivery_id"],
         target=row["target"],
+        at=row["at"],
     )

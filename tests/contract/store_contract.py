@@ -145,6 +145,7 @@ class StoreContract:
         self.bear(store, "q1", None, state=State.FAILED, reason="Phone: no phone number")
         [failure] = store.failures()
         assert (failure.state, failure.stage, failure.reason) == ("failed", "map", "Phone: no phone number")
+        assert (failure.last_attempt_at, failure.at) == (None, 10.0)
 
     def test_a_newer_result_supersedes_an_older_pending_one_and_keeps_its_other_fields(
         self, store: Store

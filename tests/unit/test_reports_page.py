@@ -134,7 +134,9 @@ def test_a_group_says_when_it_was_first_and_last_seen() -> None:
     assert (group["first_seen"], group["last_seen"]) == ("2026-01-01T03:04:05Z", "2026-01-02T03:04:05Z")
     said = re.sub("<[^>]+>", " ", page(*failures))
     assert re.search(r"First seen +2026-01-01 03:04:05 UTC +Last seen +2026-01-02 03:04:05 UTC", said)
-    assert "First seen  never tried" in re.sub("<[^>]+>", " ", page(failure(last_attempt_at=None)))
+    unmapped = failure(last_attempt_at=None, at=NOW - 5)
+    assert "2026-01-02 03:04:00 UTC" in re.sub("<[^>]+>", " ", page(unmapped))
+    assert "First seen  not known" in re.sub("<[^>]+>", " ", page(failure(last_attempt_at=None)))
 
 
 @pytest.mark.parametrize(
