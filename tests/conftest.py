@@ -18,12 +18,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-LONG = ("crash", "system", "property")
-"""Directories whose files wait for other processes, or work through days: begun first, they do not hold up the end."""
+LONG = (
+    "faults",
+    "leaks",
+    "outages",
+    "machine",
+    "random",
+    "operations_random",
+    "acceptance",
+    "settling",
+    "machines",
+)
+"""Files that take longest: begun first, they do not hold up the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not any(part in LONG for part in item.path.parts))
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONG)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -100,3 +100,10 @@ def test_jitter_shortens_a_pause_by_at_most_a_fifth() -> None:
     health = Health()
     health.failed(Denied("the key is wrong"), NOW, 0.5)
     assert health.wait(NOW) == pytest.approx(27.0)
+
+
+def test_a_denied_call_where_the_keys_work_closes_a_side_only_after_some_in_a_row() -> None:
+    health = Health()
+    denied = Denied("HTTP 403")
+    assert [health.failed(denied, NOW + n, 0.0, keys_work=True) for n in range(SOME)] == [False, False, True]
+    assert (health.state, health.reason, health.keys_work) == (SideState.DENIED, "HTTP 403", True)
