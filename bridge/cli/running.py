@@ -10,8 +10,8 @@ import structlog
 import typer
 
 from bridge.cli.base import open_app, put_json
-from bridge.cli.notifying import kept_told, supervisor
 from bridge.cli.progress import counted_down, progress
+from bridge.cli.supervising import kept_told, supervisor
 
 if TYPE_CHECKING:
     from bridge.app import App

@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge.cli.notifying import PERIOD_SECONDS
 from bridge.cli.running import how_it_is, works
+from bridge.cli.supervising import PERIOD_SECONDS
 from bridge.errors import StoreError
 from bridge.scheduler import GRACE_SECONDS
 from bridge.settings import Settings, reference

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.notifying import PERIOD_SECONDS, Supervisor, kept_told, supervisor
+from bridge.cli.supervising import PERIOD_SECONDS, Supervisor, kept_told, supervisor
 
 PATIENCE = 20.0
 READY = ["READY=1", "STATUS=working"]
@@ -95,7 +95,7 @@ def test_nobody_who_listens_stops_nothing(address: str) -> None:
 
 
 def test_a_supervisor_that_does_not_read_stops_nothing(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bridge.cli.notifying.PATIENCE_SECONDS", 0.001)
+    monkeypatch.setattr("bridge.cli.supervising.PATIENCE_SECONDS", 0.001)
     for _ in range(2000):
         Supervisor(ear.address).tell("STATUS=working")
     assert 0 < len(ear.all_heard()) < 2000
