@@ -84,7 +84,7 @@ class Watch:
     async def look(self) -> Counts | None:
         """The counts of now; None where the store could not be read."""
         found = await self.counting()
-        return counts(found) if found else None
+        return counts(found.status) if found else None
 
 
 def counted(found: Seen) -> Counted:

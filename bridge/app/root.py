@@ -129,23 +129,21 @@ class App:
     def look(self) -> Seen:
         """The store as it is now, by one of its own."""
         with self.store(create=False) as store:
-            return self._seen(store)
-
-    def _seen(self, store: SqliteStore) -> Seen:
-        now = self.clock()
-        return seen(store.status(now=now), now, self.settings.state_dir)
+            now = self.clock()
+            return seen(store.status(now=now), now, self.settings.state_dir)
 
     def write_reports(self) -> None:
-        """Write the failure report to `state/reports/`, and note how much is on it; one at a time. Raises StoreError where
-        that cannot be written.
+        """Write the failure report to `state/reports/`, every format as of one moment, and note how much is on it; one at a
+        time. Raises StoreError where that cannot be written.
         """
-
-        def made() -> reports.Report:
-            status = store.status()
-            return reports.build(store.failures(), status.leads, self.clock(), account=status.account)
-
         with self._writing, self.store() as store:
-            before = counts(self._seen(store)).failures
-            write_reports(made, self.settings.state_dir / "reports", self.clock())
             now = self.clock()
-            store.set_checkpoint(REPORTED, text_of(Written(before, now)), now)
+            with store.snapshot():
+                status = store.status()
+
+                def made() -> reports.Report:
+                    return reports.build(store.failures(), status.leads, now, account=status.account)
+
+                write_reports(made, self.settings.state_dir / "reports", now)
+            written = Written(counts(status).failures, self.clock())
+            store.set_checkpoint(REPORTED, text_of(written), written.at)

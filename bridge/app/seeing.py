@@ -32,9 +32,9 @@ def seen(status: Status, now: float, state_dir: Path) -> Seen:
     return Seen(status, now, shutil.disk_usage(state_dir).free)
 
 
-def counts(found: Seen) -> Counts:
+def counts(status: Status) -> Counts:
     """What people are told of it: leads and operations on the failure report, and those in doubt."""
-    leads, operations = found.status.leads, found.status.feedback
+    leads, operations = status.leads, status.feedback
     failures = sum(leads.get(state, 0) for state in FAILED) + sum(
         operations.get(state, 0) for state in FAILED
     )

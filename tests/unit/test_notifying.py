@@ -300,7 +300,7 @@ def test_what_is_on_the_report_is_counted_with_what_goes_to_leadbyte() -> None:
     leads = {"failed": 1, "unprocessed": 2, "expired": 4, "in_doubt": 8, "synced": 99}
     operations = {"failed": 16, "in_doubt": 32, "pending": 99}
     status = Status(leads, None, None, {}, [], {}, (), operations)
-    assert counts(Seen(status, START, 0)) == Counts(23, 40)
+    assert counts(status) == Counts(23, 40)
 
 
 def test_the_look_is_shared_with_whoever_else_asks() -> None:
