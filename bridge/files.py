@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 import structlog
 
 from bridge import reports
-from bridge.errors import MappingError, StoreError
+from bridge.errors import Busy, MappingError, StoreError
 from bridge.mapping import AnyMapping, load
 
 log = structlog.get_logger()
@@ -61,7 +63,46 @@ class MappingDirectory:
         return [(path, stat.st_mtime_ns, stat.st_size) for path, stat in stats]
 
 
+HELD_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 0.1
 REPORTS = {"json": reports.write_json, "csv": reports.write_csv, "html": reports.write_html}
+
+
+@contextmanager
+def reports_held(directory: Path, patience: float = HELD_SECONDS) -> Iterator[None]:
+    """Nobody else of the bridge, in whatever process, writes or clears the reports meanwhile.
+
+    Raises Busy where somebody does for longer than `patience` seconds, StoreError where there can be no such directory.
+    """
+    with _told_of(directory):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        until = time.monotonic() + patience
+        while not _taken(descriptor):
+            if time.monotonic() >= until:
+                raise Busy(f"{directory}: another process of the bridge is at the reports; try again later")
+            time.sleep(LOOK_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+@contextmanager
+def _told_of(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{directory}: {error.strerror}; make the directory writable for the user that runs the bridge"
+        ) from None
 
 
 def write_reports(made: Callable[[], reports.Report], directory: Path, now: float) -> None:
@@ -70,7 +111,7 @@ def write_reports(made: Callable[[], reports.Report], directory: Path, now: floa
     Raises StoreError where the directory cannot be written.
     """
     today = datetime.fromtimestamp(now, UTC).date().isoformat()
-    try:
+    with _told_of(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for ending, write in REPORTS.items():
             latest = directory / f"latest.{ending}"
@@ -78,10 +119,6 @@ def write_reports(made: Callable[[], reports.Report], directory: Path, now: floa
                 write(made(), out)
             with whole(directory / f"{today}.{ending}") as copy:
                 shutil.copyfile(latest, copy)
-    except OSError as error:
-        raise StoreError(
-            f"{directory}: {error.strerror}; make the directory writable for the user that runs the bridge"
-        ) from None
 
 
 @contextmanager

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from bridge import reports, telemetry
 from bridge.app.seeing import Seen, counts, seen
-from bridge.files import MappingDirectory, write_reports
+from bridge.files import MappingDirectory, reports_held, write_reports
 from bridge.mapping import AnyMapping
 from bridge.model import Track
 from bridge.pipeline.reporting import CHECKPOINT as REPORTED
@@ -49,12 +48,16 @@ class App:
     clock: Clock = time.time
     steady: Clock = field(default_factory=steady_clock)
     rng: random.Random = field(default_factory=random.Random)
-    _writing: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @property
     def inbox(self) -> Path:
         """Where files of queueIds are dropped."""
         return self.settings.state_dir / "inbox"
+
+    @property
+    def reports(self) -> Path:
+        """Where the failure report is written."""
+        return self.settings.state_dir / "reports"
 
     @property
     def redact(self) -> telemetry.Redactor:
@@ -134,9 +137,9 @@ class App:
 
     def write_reports(self) -> None:
         """Write the failure report to `state/reports/`, every format as of one moment, and note how much is on it; one at a
-        time. Raises StoreError where that cannot be written.
+        time. Raises StoreError where that cannot be written, Busy where another process is long at the reports.
         """
-        with self._writing, self.store() as store:
+        with reports_held(self.reports), self.store() as store:
             now = self.clock()
             with store.snapshot():
                 status = store.status()
@@ -144,6 +147,6 @@ class App:
                 def made() -> reports.Report:
                     return reports.build(store.failures(), status.leads, now, account=status.account)
 
-                write_reports(made, self.settings.state_dir / "reports", now)
+                write_reports(made, self.reports, now)
             written = Written(counts(status).failures, self.clock())
             store.set_checkpoint(REPORTED, text_of(written), written.at)

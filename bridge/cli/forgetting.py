@@ -14,6 +14,7 @@ import typer
 from bridge.cli.base import open_app, put, put_json, say
 from bridge.cli.progress import progress
 from bridge.errors import BridgeError, Busy, Held, StoreError, UsageError
+from bridge.files import reports_held
 from bridge.pipeline.erasing import InFiles, in_files, others, traces
 from bridge.policy.people import Person, person
 from bridge.ports import Erased, Theirs
@@ -31,6 +32,9 @@ TRACES: Final = (
     "unused parts of the database may still hold traces; stop the service and whatever else reads the database, "
     "forget them once more, start it again"
 )
+OF_THEIRS: Final = "and traces of theirs in unused parts of the database"
+OF_NOBODY: Final = "but for remains in unused parts of the database: whose they are cannot be told"
+NOTHING: Final = "nothing of this person is held; deploy/privacy.md says where nobody looks"
 
 
 class NotErased(BridgeError):
@@ -73,13 +77,14 @@ def forget(
     with _state(app) as running:
         found = _found(app, who)
         if not (found.store or found.files):
-            _once_more(app, who, running=running, look_only=dry_run)
+            _once_more(app, who, running=running, look_only=dry_run, as_json=as_json)
             return
         if dry_run or not (yes or _agreed_to(found)):
             what = "would be erased" if dry_run else "left as they were"
             _tell(found.counted, found.files, found.store, what, as_json=as_json)
             return
-        with progress("forget, erasing"):
+        # Else a report that is being written would bring them back.
+        with reports_held(app.reports, PATIENCE_SECONDS), progress("forget, erasing"):
             erased, files = _erase(app, who, found, running=running)
             clean = _wipe(app, who, running=running)
     _tell(erased, files, found.store, "erased", as_json=as_json)
@@ -110,19 +115,22 @@ def _found(app: App, who: Person) -> Found:
     return Found(now, theirs, counted, files)
 
 
-def _once_more(app: App, who: Person, *, running: bool, look_only: bool) -> None:
+def _once_more(app: App, who: Person, *, running: bool, look_only: bool, as_json: bool) -> None:
     """Clear the traces of a person who was erased while something kept the files from being cleared.
 
-    Raises NotErased where there are none, or where they stay.
+    Remains that name nobody may be theirs or not. Raises NotErased where there are neither, or where they stay.
     """
     path = app.settings.state_dir / FILE
     log = path.with_name(f"{FILE}-wal")
-    left = holds_remains(path) or any(traces(one, who.is_in_raw) for one in (path, log) if one.exists())
-    if look_only or not left:
-        raise NotErased("nothing of this person is held; deploy/privacy.md says where nobody looks")
-    if not _wipe(app, who, running=running):
+    theirs = any(traces(one, who.is_in_raw) for one in (path, log) if one.exists())
+    if not theirs and not holds_remains(path):
+        raise NotErased(NOTHING)
+    if not look_only and not _wipe(app, who, running=running):
         raise NotErased(TRACES)
-    put("erased: traces in unused parts of the database")
+    what, left = ("erased", OF_THEIRS) if theirs else ("cleared", OF_NOBODY)
+    _tell(Erased(), InFiles(), Theirs({}), f"would be {what}" if look_only else what, as_json=as_json)
+    if not as_json:
+        put(f"  {left}")
 
 
 def _in_files(app: App, who: Person, theirs: Theirs, *, erase: bool) -> InFiles:

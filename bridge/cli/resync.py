@@ -158,8 +158,13 @@ async def _follow(app: App, store: Store, resynced_at: float, opened: int) -> in
 
 def _tell(opened: int, leads: Mapping[str, int], *, as_json: bool) -> None:
     counted = {state: n for state, n in leads.items() if n}
+    again = opened - sum(counted.values())
     if as_json:
-        put_json({"reopened": opened, "leads": counted})
-    else:
-        now = ", ".join(f"{n} {state}" for state, n in counted.items())
-        put(f"{opened} leads re-opened{': now ' if now else ''}{now}")
+        put_json({"reopened": opened, "leads": counted, "reopened_again": again})
+        return
+    now = ", ".join(f"{n} {state}" for state, n in counted.items())
+    put(f"{opened} leads re-opened{': now ' if now else ''}{now}")
+    if again:
+        put(
+            f"{again} of them were re-opened again by somebody else, or forgotten; `bridge status` counts them"
+        )

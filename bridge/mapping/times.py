@@ -30,6 +30,8 @@ _RFC_2822: Final = re.compile(
 _YEARS: Final = range(3, 9998)
 """Years that stay years in every timezone: datetime ends at 1 and 9999."""
 MAX_LAYOUT: Final = 100
+MAX_REMEMBERED: Final = 64
+"""Characters: of longer texts, which may be of any length, none is kept."""
 _PROBE: Final = datetime(2000, 12, 31, 23, 59, 58, tzinfo=UTC)
 
 
@@ -41,12 +43,11 @@ def parse(value: Json, zone: tzinfo = UTC, layout: str | None = None) -> datetim
     A value without an offset is local time in `zone`.
     """
     written = text(value)
-    return _moment(written, zone, layout) if written else None
+    read = _moment_again if len(written) <= MAX_REMEMBERED else _moment
+    return read(written, zone, layout) if written else None
 
 
-@lru_cache(256)
 def _moment(written: str, zone: tzinfo, layout: str | None) -> datetime:
-    """The time of a result is asked for by each rule that names it, and to tell how new the result is."""
     try:
         found = datetime.strptime(written, layout) if layout else _known(written)  # noqa: DTZ007
         if found is not None and found.year in _YEARS:
@@ -54,6 +55,10 @@ def _moment(written: str, zone: tzinfo, layout: str | None) -> datetime:
     except ValueError:
         pass
     raise UnreadableError(f"not in the format {layout}" if layout else "not a date and time that can be read")
+
+
+# The time of a result is asked for by each rule that names it, and to tell how new the result is.
+_moment_again: Final = lru_cache(256)(_moment)
 
 
 def _known(written: str) -> datetime | None:

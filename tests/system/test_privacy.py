@@ -8,13 +8,15 @@ import signal
 import sqlite3
 import stat
 import subprocess
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.cli import forgetting
+from bridge.errors import Busy
+from bridge.files import reports_held
 from bridge.model import ItemState, Move, PollRecord, State, Track
 from bridge.ports import Birth
 from bridge.store import open_store
@@ -171,8 +173,14 @@ def test_traces_that_an_earlier_release_left_are_cleared_or_told(
         assert (said.code, len(said.errors)) == (1, 1)
         assert "whatever else reads the database, forget them once more" in said.errors[0]
         service.stopped(signal.SIGTERM)
-    said = bridge("forget", "--email", EMAIL, "--yes")
-    assert (said.code, said.stdout) == (0, "erased: traces in unused parts of the database\n")
+    said = bridge("forget", "--email", EMAIL, "--dry-run")
+    assert (said.code, said.stdout.split(":")[0]) == (0, "would be cleared")
+    assert said.stdout.endswith(
+        "  but for remains in unused parts of the database: whose they are cannot be told\n"
+    )
+    assert held(bridge)
+    said = bridge("forget", "--email", EMAIL, "--yes", "--json")
+    assert (said.code, said.json["what"], said.json["leads"]) == (0, "cleared", 0)
     assert not held(bridge)
     assert sum(bridge.counts().values()) == 2
     assert bridge("forget", "--email", EMAIL, "--yes").code == 1
@@ -196,6 +204,36 @@ def test_what_somebody_who_reads_kept_from_being_cleared_is_cleared_by_the_same_
         assert bridge("forget", "--email", EMAIL, "--yes").code == 0
         assert not held(bridge)
         service.stopped(signal.SIGTERM)
+
+
+def test_a_report_that_is_being_written_cannot_bring_a_person_back(bridge: Bridge) -> None:
+    bridge("enqueue", "--from", "-", input=json.dumps({"queueId": "q1234567", "who": EMAIL}))
+    directory = bridge.state / "reports"
+    with ExitStack() as writing:
+        writing.enter_context(reports_held(directory))
+        with bridge.start("forget", "--email", EMAIL, "--yes") as command:
+            opened = Path(f"/proc/{command.process.pid}/fd")
+            until(lambda: any(is_same(each, directory) for each in opened.iterdir()), "it waits its turn")
+            (directory / "latest.json").write_text('{"queue_id": "q1234567"}', encoding="utf-8")
+            writing.close()
+            assert command.finished().code == 0
+    assert "q1234567" not in "".join(path.read_text(encoding="utf-8") for path in directory.iterdir())
+
+
+def is_same(descriptor: Path, directory: Path) -> bool:
+    with suppress(OSError):
+        return descriptor.samefile(directory)
+    return False
+
+
+def test_who_is_long_at_the_reports_is_told(bridge: Bridge) -> None:
+    directory = bridge.state / "reports"
+    with (
+        reports_held(directory),
+        pytest.raises(Busy, match="is at the reports"),
+        reports_held(directory, 0.0),
+    ):
+        pass
 
 
 def test_a_file_of_others_in_the_state_directory_is_told(bridge: Bridge) -> None:

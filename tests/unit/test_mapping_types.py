@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.mapping import epoch
+from bridge.mapping import epoch, times
 from bridge.mapping.convert import UnreadableError, boolean, email, number, phone, text
 from bridge.mapping.times import day, layout_fault, moment
 
@@ -341,3 +341,10 @@ def test_a_good_format(layout: str) -> None:
 )
 def test_a_bad_format(layout: str, fault: str) -> None:
     assert fault in (layout_fault(layout) or "")
+
+
+def test_a_time_of_any_length_is_read_and_only_short_ones_are_remembered() -> None:
+    before = times._moment_again.cache_info().currsize
+    written = f"03 Jan{' ' * 100}2006 15:04:05 +0000"
+    assert times.parse(written) == datetime(2006, 1, 3, 15, 4, 5, tzinfo=UTC)
+    assert times._moment_again.cache_info().currsize == before
