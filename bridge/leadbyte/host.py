@@ -62,7 +62,8 @@ class LeadByteHost:
 
 def judged_text(reply: Reply, now: float) -> str:
     """The text of an answer to a poll. Raises what it means where it cannot be read as one; see `wire.classify`."""
-    wire.classify(reply.status, reply.headers, reply.text, now)
+    if reply.status >= 300:
+        wire.classify(reply.status, reply.headers, reply.text, now)
     return text_of_reply(reply, wire.WHO)
 
 
