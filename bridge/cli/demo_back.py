@@ -9,6 +9,7 @@ from typing import Final
 
 from bridge.app import App
 from bridge.cli.base import put
+from bridge.cli.shipped import examples
 from bridge.model import Track
 from bridge.settings import Settings
 from bridge.simulator import Operation, World, add_quarantined
@@ -42,8 +43,9 @@ def _with_feedback(app: App, directory: Path) -> Settings:
     directory.mkdir()
     for path in app.settings.mappings_dir.glob("*.yaml"):
         (directory / path.name).write_text(path.read_text("utf-8"), "utf-8")
+    shipped = examples()
     for name in EXAMPLES:
-        text = (app.settings.mappings_dir / "examples" / f"{name}.yaml").read_text("utf-8")
+        text = shipped[name].read_text("utf-8")
         (directory / f"{name}.yaml").write_text(text.replace("dry_run: true\n", ""), "utf-8")
     return app.settings.model_copy(update={"mappings_dir": directory})
 

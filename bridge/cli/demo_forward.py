@@ -60,8 +60,7 @@ async def show(directory: Path, leads: int, mappings: Path, seed: int) -> None:
         await _work(app, reopen=True)
         _say("5. What LeadSquared holds now.")
         _holdings(world)
-        if (mappings / "examples").is_dir():
-            await round_trip(app, world, directory / "both-ways")
+        await round_trip(app, world, directory / "both-ways")
     _say("next: README.md, Set it up with your accounts")
 
 

@@ -60,12 +60,15 @@ def report(
     app = open_app()
     now = app.clock()
     with app.store() as store:
-        failures = store.failures(moment(since, "--since", now))
+        begin = moment(since, "--since", now)
+        failures = store.failures(begin)
         with progress("report, counting", "leads") as work:
             status = store.status(work.reached)
         if output or not sys.stdout.isatty() or as_ in READ_FIRST:
             failures = _counted(failures, None if since else sum(status.leads[one] for one in REPORTED))
-        made = reports.build(failures, status.leads, now, account=status.account, unmasked=unmasked)
+        made = reports.build(
+            failures, status.leads, now, account=status.account, unmasked=unmasked, since=begin
+        )
         _write(made, WRITERS[as_], output)
     if as_ is Format.CSV:
         say(f"account: {reports.total(status.account)}")

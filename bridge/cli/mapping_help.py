@@ -18,6 +18,7 @@ from bridge.cli.progress import awaited
 from bridge.cli.shipped import examples
 from bridge.errors import BridgeError, SettingsError, UsageError
 from bridge.mapping.schema import mapping_schema
+from bridge.store.lock import is_held
 
 if TYPE_CHECKING:
     from bridge.app import App
@@ -71,10 +72,19 @@ def new(
     view = reply_view(text, reply, app.settings.leadbyte.statuses)
     if output and output.exists() and not (force and output.is_file()):
         raise UsageError(f"{output}: is there already; give another path, or add --force to overwrite a file")
+    if output and is_held(app.settings.state_dir) and _is_live(app, output):
+        raise UsageError(
+            f"{output}: the running service would take it up at once; write it elsewhere, see what it does with "
+            "`bridge map`, then move it there"
+        )
     draft = drafted(view, STANDARD if offline else _of_account(app))
     _write(draft, output)
     where = f"written to {output}" if output else "draft"
     say(f"{where}: {draft.sure} pairs sure, {draft.unsure} unsure, {draft.unmatched} values unmatched")
+
+
+def _is_live(app: App, output: Path) -> bool:
+    return output.resolve().parent == app.settings.mappings_dir.resolve()
 
 
 def _of_account(app: App) -> Sequence[FieldInfo]:

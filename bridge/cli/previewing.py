@@ -13,7 +13,7 @@ from bridge.cli.base import open_app, put, put_json
 from bridge.cli.completing import mappings
 from bridge.cli.previewing_table import put_traces
 from bridge.errors import CallError, Denied, Throttled, UsageError
-from bridge.mapping import AnyMapping, FeedbackFile
+from bridge.mapping import AnyMapping, FeedbackFile, load
 from bridge.model import Json, Mapped
 from bridge.reports import one_line
 
@@ -43,7 +43,7 @@ def preview(
     from bridge.cli import previewing_feedback as feedback
 
     app = open_app()
-    chosen = _chosen(app.mappings(), mapping)
+    chosen = _of_file(Path(mapping)) or _chosen(app.mappings(), mapping)
     if isinstance(chosen, FeedbackFile):
         view = feedback.lead_view(reply_text(reply, "a LeadSquared lead"), str(reply))
     else:
@@ -55,6 +55,17 @@ def preview(
         feedback.tell(chosen, view, known, app.settings.leadbyte.url or "", as_json=as_json)
     else:
         _tell(chosen.apply(view), as_json=as_json)
+
+
+def _of_file(path: Path) -> AnyMapping | None:
+    """The mapping of a file, wherever it lies; None where there is no such file. Raises MappingError."""
+    try:
+        text = path.read_text("utf-8", "surrogateescape") if path.is_file() else None
+    except OSError as error:
+        raise UsageError(
+            f"{one_line(str(path))}: {error.strerror}; give a mapping file that can be read"
+        ) from None
+    return None if text is None else load({str(path): text})[0]
 
 
 def _chosen(mappings: Sequence[AnyMapping], wanted: str) -> AnyMapping:

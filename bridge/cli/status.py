@@ -117,7 +117,7 @@ def _lines(found: Mapping[str, Json], now: float) -> Iterator[str]:
     yield f"  {'tracked':<12} {found['tracked']:>9}"
     lag = found["lag"]
     yield f"oldest waiting {ago(lag['oldest_waiting_seconds'])}, oldest pending {ago(lag['oldest_pending_seconds'])}"
-    yield f"leads per minute: {found['leads_per_minute']:g} synced in the last 5 minutes"
+    yield f"synced per minute: {found['leads_per_minute']:g}, over the last 5 minutes"
     for name, host in found["hosts"].items():
         yield host_line(name, host)
     yield from _feedback(found, now)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 SURE: Final = 90
 """From here on a pair is written as a line."""
 
+SAME_WORDS: Final = 100
+
 UNSURE: Final = 60
 """From here on it is written as a comment."""
 
@@ -30,6 +32,7 @@ _SAME: Final = (
     ("street2", "address2", "addressline2"),
     ("towncity", "town", "city"),
     ("county",),
+    ("country",),
     ("state", "province"),
     ("postcode", "zip", "zipcode", "postalcode"),
     ("dob", "dateofbirth", "birthdate", "birthday"),
@@ -82,7 +85,10 @@ def _alike(name: str, other: str) -> int:
     if ours in _MEANING and theirs in _MEANING:
         return 0
     score = round(max(fuzz.ratio(ours, theirs), fuzz.token_sort_ratio(_words(name), _words(other))))
-    return score if _number(ours) == _number(theirs) else min(score, _OTHER_NUMBER)
+    if _number(ours) != _number(theirs):
+        return min(score, _OTHER_NUMBER)
+    # One letter can be another word (county, country): only the same words, in whatever order, are sure.
+    return score if score == SAME_WORDS else min(score, SURE - 1)
 
 
 def _words(name: str) -> str:

@@ -15,12 +15,15 @@ MOST_LEADS: Final = 20
 MOST_QUOTED: Final = 50
 LEAST_QUOTED: Final = 4
 OTHER: Final = "other reasons"
+REFETCH: Final = "--refetch"
+"""Where the advice says so, the command does."""
 
 
 @dataclass(slots=True)
 class Group:
     """Leads in one state for one reason. `resync`: the command that tries all of them again; `text`: what their reasons
-    have word for word, by which it finds them ("": all of that state); `leads`: the first ones.
+    have word for word, by which it finds them ("": all of that state); `refetch`: whether it asks LeadByte again first;
+    `leads`: the first ones.
 
     `first_seen`, `last_seen`: when the first and when the last of its leads came to it (ISO 8601, UTC), None where that is
     not known.
@@ -32,6 +35,7 @@ class Group:
     hint: str
     resync: str
     text: str
+    refetch: bool = False
     count: int = 0
     first_seen: str | None = None
     last_seen: str | None = None
@@ -72,16 +76,17 @@ class Groups:
 def _group(state: str, reason: str, first: Lead) -> Group:
     told = hint(state, first.stage, reason, to_leadbyte=first.to_leadbyte)
     text = "" if reason == OTHER else _quotable(reason)
-    command = _command(state, text, to_leadbyte=first.to_leadbyte)
-    return Group(reason or "no reason was given", state, first.stage, told, command, text)
+    refetch = REFETCH in told
+    command = _command(state, text, to_leadbyte=first.to_leadbyte, refetch=refetch)
+    return Group(reason or "no reason was given", state, first.stage, told, command, text, refetch)
 
 
-def _command(state: str, text: str, *, to_leadbyte: bool) -> str:
+def _command(state: str, text: str, *, to_leadbyte: bool, refetch: bool) -> str:
     if state == "in_doubt":
         return f"bridge resolve {'DELIVERY' if to_leadbyte else 'QUEUE_ID'} --as done|not-done"
     if state == "expired":
         return "bridge resync --refetch --state expired"
-    command = f"bridge resync --state {shlex.quote(state)}"
+    command = f"bridge resync {f'{REFETCH} ' if refetch else ''}--state {shlex.quote(state)}"
     return f"{command} --reason {shlex.quote(text)}" if text else command
 
 

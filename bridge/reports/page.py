@@ -12,7 +12,7 @@ from bridge.reports.frame import FOOT, HEAD, safe, sentence, words
 from bridge.reports.reasons import gathered, reasons
 from bridge.reports.report import Report
 from bridge.reports.table import LEAST_ROWS, MOST_ROWS, leads_table
-from bridge.reports.text import readable
+from bridge.reports.text import nothing_failed, readable
 
 ALWAYS: Final = frozenset({"synced", "failed", "unprocessed"})
 DAY_TITLES: Final = ("Day", "Tracked", "Where they stand", "Adds up")
@@ -48,7 +48,7 @@ def _opening(report: Report, *, failed: bool) -> Iterator[str]:
     for state, n in report.states.items():
         if n or state in ALWAYS:
             yield f"<li><strong>{n:,}</strong> {words(state)}</li>\n"
-    yield "</ul>\n" if failed else "</ul>\n<p>Nothing failed.</p>\n"
+    yield "</ul>\n" if failed else f"</ul>\n<p>{nothing_failed(report)}</p>\n"
 
 
 def _figure(report: Report) -> Iterator[str]:

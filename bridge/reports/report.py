@@ -47,6 +47,7 @@ class Report:
     unmasked: bool
     account: Sequence[Day]
     _failures: Iterable[Failure]
+    since: str | None = None
     _spent: bool = field(default=False, init=False)
 
     @property
@@ -70,14 +71,16 @@ def build(
     *,
     account: Sequence[Day],
     unmasked: bool = False,
+    since: float | None = None,
 ) -> Report:
     """A report of these failures and of all leads counted by state and by day, made at `now` (epoch seconds).
 
     `failures` is not read before a writer asks. Each writer reads it once: for several formats give it as a
-    collection, or build a report for each.
+    collection, or build a report for each. `since`: they came to rest since then (epoch seconds); None: all of them.
     """
     states = {state: counts.get(state, 0) for state in LEAD_STATES}
-    return Report({**states, **counts}, iso(now), unmasked, account, failures)
+    told = None if since is None else iso(since)
+    return Report({**states, **counts}, iso(now), unmasked, account, failures, told)
 
 
 def iso(at: float) -> str:

@@ -35,7 +35,7 @@ def _lines(report: Report, groups: list[Group], shown: int) -> Iterator[str]:
     counts = ", ".join(f"{n:,} {state}" for state, n in report.states.items() if n) or "none"
     yield from _wrapped(f"{report.tracked:,} leads tracked: {counts}", "")
     if not groups:
-        yield "Nothing failed."
+        yield nothing_failed(report)
     for group in groups:
         yield ""
         yield from _group(group, group.leads[:shown], unmasked=report.unmasked)
@@ -74,6 +74,11 @@ def _cells(lead: Lead, *, numbered: bool) -> tuple[str, ...]:
     last = readable(lead.last_attempt_at)[:16] if lead.last_attempt_at else "never"
     told = (lead.queue_id, lead.mapping or "-", lead.identifier or "-", f"{lead.attempts:>5}", last)
     return (*told, "-" if lead.delivery is None else str(lead.delivery)) if numbered else told
+
+
+def nothing_failed(report: Report) -> str:
+    """What is said of a report without leads: of the time that it is about."""
+    return f"Nothing failed since {readable(report.since)} UTC." if report.since else "Nothing failed."
 
 
 def readable(iso: str) -> str:

@@ -224,7 +224,7 @@ def test_status_as_text_shows_the_limits_and_the_last_errors(rest: Rest) -> None
     assert "unknown LeadByte status 'Vetted'" in said
     assert f"{rest.ids['failed']}  push: {TOO_LONG}" in said
     assert "leadbyte: no limit set\n" in said
-    assert re.search(r"^leads per minute: [\d.]+ synced in the last 5 minutes$", said, re.MULTILINE)
+    assert re.search(r"^synced per minute: [\d.]+, over the last 5 minutes$", said, re.MULTILINE)
 
 
 def test_status_tells_equal_errors_once(bridge: Bridge, simulator: Simulator) -> None:
@@ -286,7 +286,10 @@ def test_the_report_for_people_masks_them(rest: Rest, form: str) -> None:
     assert all(rest.ids[name] in said for name in ("unprocessed", "unmapped", "failed", "expired"))
     for words in ("e…@example.com", "FirstName exceeds the maximum length", "no value for EmailAddress"):
         assert words in said
-    assert f"bridge resync --queue-id {rest.ids['failed']}" in said or "bridge resync --state failed" in said
+    assert (
+        f"bridge resync --queue-id {rest.ids['failed']}" in said
+        or "bridge resync --refetch --state failed" in said
+    )
     if form == "csv":
         rows = list(csv.DictReader(io.StringIO(said)))
         assert len(rows) == 4

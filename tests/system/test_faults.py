@@ -382,7 +382,7 @@ def test_a_host_that_refuses_connections_for_long_uses_up_no_attempt(tmp_path: P
 
 @pytest.mark.parametrize("side", ["leadbyte", "leadsquared"])
 def test_a_name_that_does_not_resolve_is_said_and_uses_up_no_attempt(tmp_path: Path, side: str) -> None:
-    run, ids = simple(tmp_path, urls={side: "https://nosuchhost.invalid"})
+    run, ids = simple(tmp_path, urls={side: "https://nosuchhost.invalid"}, patience=20.0)
 
     async def meanwhile(scene: Scene) -> bool:
         await scene.until(lambda: scene.health(side).state == "down")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,22 @@ def test_a_file_is_never_overwritten_unasked(bridge: Bridge, reply: str) -> None
     assert path.read_text().startswith("# A draft")
     nowhere = bridge(*new[:-1], "none/new.yaml")
     assert nowhere.errors == ["none/new.yaml: No such file or directory; give a path that can be written"]
+
+
+def test_a_draft_is_not_put_before_a_running_service_and_is_tried_where_it_lies(
+    bridge: Bridge, reply: str
+) -> None:
+    new = ("mapping", "new", "--offline", "--reply", reply, "--output")
+    with bridge.start("run") as service:
+        service.until("started")
+        refused = bridge(*new, str(bridge.mappings / "new.yaml"))
+        assert (refused.code, list(bridge.mappings.glob("new*"))) == (2, [])
+        assert "the running service would take it up at once" in refused.errors[0]
+        assert bridge(*new, "new.yaml").code == 0
+        tried = bridge("map", "new.yaml", reply)
+        assert tried.code == 0 or "no value for" in tried.stderr
+        assert "no such mapping" not in tried.stderr
+        service.stopped(signal.SIGTERM)
 
 
 @pytest.mark.parametrize(

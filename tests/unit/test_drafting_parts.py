@@ -43,6 +43,7 @@ def test_names_of_one_thing_are_sure(ours: str, theirs: str) -> None:
         ("source", "Origin"),
         ("phone2", "Mobile"),
         ("county", "State"),
+        ("leadowner", "Lead Owners"),
         ("questionnaire2", "Questionnaire 3"),
     ],
 )

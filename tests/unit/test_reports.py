@@ -314,3 +314,21 @@ def test_a_report_of_an_iterator_is_read_once_only() -> None:
 def test_any_text_can_be_written_as_utf8(writer: Callable[[Report, TextIO], None]) -> None:
     odd = "\ud800\x00\u2028"
     written(writer, [failure(odd, reason=odd, mapping=odd, identifier=odd)], unmasked=True).encode()
+
+
+def test_where_the_advice_says_to_fetch_anew_the_command_does() -> None:
+    told = hint("failed", "map", "no value for EmailAddress, by which LeadSquared finds the lead")
+    lead = failure("q1", stage="map", reason="no value for EmailAddress, by which LeadSquared finds the lead")
+    out = io.StringIO()
+    write_json(build([lead], {}, NOW, account=()), out)
+    (group,) = json.loads(out.getvalue())["groups"]
+    assert "--refetch" in told
+    assert group["resync"].startswith("bridge resync --refetch --state failed --reason ")
+
+
+def test_a_report_of_a_time_says_that_nothing_failed_since_then() -> None:
+    out = io.StringIO()
+    write_text(build([], {"failed": 9}, NOW, account=(), since=NOW - 60), out)
+    assert re.search(
+        r"^Nothing failed since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.$", out.getvalue(), re.MULTILINE
+    )
