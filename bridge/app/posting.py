@@ -21,8 +21,8 @@ from bridge.settings import Settings
 TIMEOUT_SECONDS: Final = 5.0
 MOST_REPLY: Final = 64 * 1024
 MOST_SHOWN: Final = 200
-GATEWAYS: Final = frozenset({502, 504})
-"""Who answers so lost the answer of whoever stands behind: the message may have arrived."""
+BROKEN: Final = 500
+"""Whoever answers so, or above, may have shown the message before it broke."""
 
 _ESCAPED: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
@@ -55,7 +55,7 @@ def _answered(reply: Reply) -> Posted:
     said = reply.text[:MOST_SHOWN].strip()
     if 200 <= reply.status < 300:
         return Posted(Arrival.ARRIVED, f"HTTP {reply.status}", said)
-    arrival = Arrival.UNSURE if reply.status in GATEWAYS else Arrival.FAILED
+    arrival = Arrival.UNSURE if reply.status >= BROKEN else Arrival.FAILED
     return Posted(arrival, f"HTTP {reply.status}", said)
 
 
