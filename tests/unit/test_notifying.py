@@ -22,7 +22,7 @@ from bridge.errors import Denied, Unreachable
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.gate import Gate
 from bridge.pipeline.notifying import CHECKPOINT, LOOK_SECONDS, NotifyStage, Outlook, read
-from bridge.policy.alerting import HOUR, Memory
+from bridge.policy.alerting import CALM, HOUR, Memory
 from bridge.policy.conditions import Counts
 from bridge.policy.health import SOME
 from bridge.policy.window import Limit
@@ -70,6 +70,11 @@ class Bridge:
         asyncio.run(self._looked())
         return self.receiver.take()
 
+    def over(self, failures: int | None = None) -> list[str]:
+        """What the receiver hears once it has been over for long enough."""
+        assert self.told(failures) == []
+        return self.told(after=CALM)
+
     async def _looked(self) -> None:
         async with self._client() as client:
             stage = self.made(client)
@@ -115,8 +120,16 @@ def test_failures_past_the_threshold_are_told_once_and_so_is_their_end(bridge: B
     assert bridge.told(24) == []
     assert bridge.told(25) == [FAILING.format(25)]
     assert bridge.told(30) == []
-    assert bridge.told(3) == [FINE.format(3)]
+    assert bridge.over(3) == [FINE.format(3)]
     assert bridge.told() == []
+
+
+def test_leads_that_fail_again_after_a_resync_were_not_over(bridge: Bridge) -> None:
+    assert bridge.told(30) == [FAILING.format(30)]
+    assert bridge.told(0) == []
+    assert bridge.told(30) == []
+    assert bridge.told(after=HOUR) == []
+    assert bridge.over(0) == [FINE.format(0)]
 
 
 def test_it_looks_every_thirty_seconds(bridge: Bridge) -> None:
@@ -137,7 +150,9 @@ def test_another_process_tells_nothing_twice(bridge: Bridge) -> None:
     bridge.restart()
     assert bridge.told(25) == []
     bridge.restart()
-    assert bridge.told(0) == [FINE.format(0)]
+    assert bridge.told(0) == []
+    bridge.restart()
+    assert bridge.told(after=CALM) == [FINE.format(0)], "it is known since when"
     bridge.restart()
     assert bridge.told(25) == [], "an hour has not passed"
     bridge.restart()
@@ -159,7 +174,26 @@ def test_a_side_that_stays_down_is_told_and_once_it_answers_that_it_is_over(brid
     assert bridge.told() == [], "nobody has asked it yet"
     bridge.gate._calls += 1
     bridge.gate.answered()
-    assert bridge.told() == ["Over: leadsquared answers again."]
+    assert bridge.over() == ["Over: leadsquared answers again."]
+
+
+def test_a_side_that_answers_once_and_goes_down_again_was_not_over(bridge: Bridge) -> None:
+    down = (Unreachable("no"),) * SOME
+    for error in down:
+        bridge.gate._calls += 1
+        bridge.gate.failed(error)
+    assert len(bridge.told(after=300)) == 1
+    bridge.gate._calls += 1
+    bridge.gate.answered()
+    assert bridge.told() == []
+    for error in down:
+        bridge.gate._calls += 1
+        bridge.gate.failed(error)
+    assert bridge.told(after=CALM - 1) == []
+    bridge.gate._calls += 1
+    bridge.gate.answered()
+    assert bridge.told() == []
+    assert bridge.told(after=CALM) == ["Over: leadsquared answers again."]
 
 
 def test_a_side_that_is_down_and_denied_in_turn_is_not_up_all_the_while(bridge: Bridge) -> None:
@@ -181,7 +215,7 @@ def test_what_stays_in_doubt_is_told(bridge: Bridge) -> None:
     (text,) = bridge.told()
     assert text.startswith("2 leads are in doubt")
     bridge.counts = Counts(0, 0)
-    assert bridge.told() == ["Over: nothing is in doubt any more."]
+    assert bridge.over() == ["Over: nothing is in doubt any more."]
     bridge.counts = Counts(0, 1)
     assert bridge.told(after=HOUR) == [], "it counts anew"
 
@@ -198,7 +232,7 @@ def test_a_store_that_cannot_be_counted_says_nothing(bridge: Bridge) -> None:
     bridge.told(25)
     bridge.counts = None
     assert bridge.told() == []
-    assert bridge.told(0) == [FINE.format(0)]
+    assert bridge.over(0) == [FINE.format(0)]
 
 
 @pytest.mark.parametrize("code", [400, 404, 429])
