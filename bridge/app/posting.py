@@ -45,9 +45,14 @@ class Webhook:
             return Posted(Arrival.FAILED, str(error))
         except CallError as error:
             return Posted(Arrival.UNSURE, str(error))
+        except Exception as error:  # noqa: BLE001 - nothing that posts a message is worth an end of the service
+            return Posted(Arrival.UNSURE, f"cannot post: {type(error).__name__}")
 
     def _hidden(self, text: str) -> str:
-        url = httpx.URL(self.url)
+        try:
+            url = httpx.URL(self.url)
+        except httpx.InvalidURL:
+            return self.redact(text)
         return self.redact(text.replace(f"{url.scheme}://{url.netloc.decode()}", "the webhook"))
 
 

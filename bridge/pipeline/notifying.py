@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Final, TypeAlias
 
 import structlog
+from pydantic import TypeAdapter
 
 from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.gate import Gate
 from bridge.policy import alerting, conditions
-from bridge.policy.alerting import Arrival, Condition, Due, Memory, Told
+from bridge.policy.alerting import Arrival, Condition, Due, Memory
 from bridge.policy.conditions import Counts, Side
 from bridge.ports import Store
 
@@ -21,6 +23,8 @@ log = structlog.get_logger()
 
 CHECKPOINT: Final = "notify:told"
 LOOK_SECONDS: Final = 30.0
+
+_FORM: Final = TypeAdapter(Memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +107,16 @@ class NotifyStage:
         if self._steady() < self._next_at:
             return False
         self._next_at = self._steady() + LOOK_SECONDS
+        with spared(self.crew.name):
+            await self._looked()
+        return False
+
+    async def _looked(self) -> None:
         memory = self._memory or await self._kept()
         due = alerting.due(memory, await self._outlook(), self._steady())
         await self._keep(due.after)
         if due.texts:
             await self._keep(await self._told(due))
-        return False
 
     async def _told(self, due: Due) -> Memory:
         posted = await self._post("\n".join((self._head, *due.texts.values())))
@@ -127,11 +135,20 @@ class NotifyStage:
             self._memory = memory
 
 
-def read(kept: str | None) -> Memory:
-    """What was told so far, from the checkpoint's text; where that is none of ours, nothing."""
+@contextmanager
+def spared(stage: str) -> Iterator[None]:
+    """Whatever goes wrong meanwhile is a line in the log: the service does not end for what only watches it."""
     try:
-        found = json.loads(kept or "{}")
-        told = {name: Told(**one) for name, one in found.pop("told", {}).items()}
-        return Memory(told, **found)
-    except (ValueError, TypeError, AttributeError):
+        yield
+    except Exception as error:  # noqa: BLE001 - its text may be anybody's
+        log.warning("look failed", stage=stage, error=type(error).__name__)
+
+
+def read(kept: str | None) -> Memory:
+    """What was told so far, from the checkpoint's text; where a type in it is none of ours, nothing."""
+    try:
+        found = _FORM.validate_json(kept or "{}", strict=True)
+        json.dumps(asdict(found), allow_nan=False)
+    except ValueError:
         return Memory()
+    return found

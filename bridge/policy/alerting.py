@@ -130,9 +130,7 @@ def _by(moment: float | None, now: float) -> float | None:
 
 def _seen(memory: Memory, conditions: Sequence[Condition], now: float) -> Memory:
     """Since when each that was told has been over, whether or not anything may be sent now."""
-    told = {
-        one.name: _calm(memory.told[one.name], one, now) for one in conditions if one.name in memory.told
-    }
+    told = {one.name: _calm(memory.told[one.name], one, now) for one in conditions if one.name in memory.told}
     return replace(memory, told=told)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import socket
 from collections.abc import Iterator
@@ -319,6 +320,53 @@ def test_what_is_kept_is_read_back_and_what_is_none_of_ours_is_nothing(bridge: B
     assert (kept.told["failures"].at, kept.told["failures"].size) == (bridge.now, 25)
     for text in (None, "[]", "{", '{"told": {"failures": {"when": 1}}}', '{"told": []}', '{"more": 1}'):
         assert read(text) == Memory()
+
+
+@pytest.mark.parametrize("one", [{"at": None}, {"at": "2026-11-30"}, {"at": True}, {"at": 1, "size": 2.5}])
+@pytest.mark.parametrize("more", [{}, {"next_at": None}])
+def test_a_memory_of_wrong_types_counts_as_nothing_told(
+    bridge: Bridge, one: dict[str, Any], more: dict[str, Any]
+) -> None:
+    text = json.dumps({"told": {"failures": one, "in doubt": {"at": START}}, **more})
+    assert read(text) == Memory()
+    bridge.store.set_checkpoint(CHECKPOINT, text, START)
+    assert bridge.told(25) == [FAILING.format(25)]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+def test_a_moment_that_is_no_number_counts_as_nothing_told(number: str) -> None:
+    for text in ('{"told": {"failures": {"at": %s}}}', '{"next_at": %s}'):
+        assert read(text % number) == Memory()
+
+
+def test_whatever_goes_wrong_at_a_look_is_a_line_in_the_log(bridge: Bridge) -> None:
+    async def broken() -> Any:
+        raise RuntimeError("Ann of https://hooks/HOOKMARK7")
+
+    bridge.look, usual = broken, bridge.look  # type: ignore[method-assign]
+    with capture_logs() as logged:
+        assert bridge.told(25) == []
+    assert logged == [
+        {"event": "look failed", "log_level": "warning", "stage": "notify", "error": "RuntimeError"}
+    ]
+    bridge.stage._outlook.look = usual  # type: ignore[union-attr]
+    assert bridge.told() == [FAILING.format(25)]
+
+
+def test_an_address_that_no_client_takes_is_told_and_not_raised(bridge: Bridge) -> None:
+    bridge.url = "https://[::1/HOOKMARK7"
+    with capture_logs() as logged:
+        assert bridge.told(25) == []
+    assert [(line["event"], line["arrival"]) for line in logged] == [("notification", "failed")]
+    assert "HOOKMARK7" not in repr(logged)
+
+
+def test_a_message_that_cannot_be_posted_for_any_other_reason_is_told_and_not_raised(bridge: Bridge) -> None:
+    bridge.url = None  # type: ignore[assignment]
+    with capture_logs() as logged:
+        assert bridge.told(25) == []
+    assert (logged[0]["event"], logged[0]["arrival"]) == ("notification", "unsure")
+    assert logged[0]["answer"].startswith("cannot post: ")
 
 
 def test_no_secret_leaves_by_a_message(bridge: Bridge, receiver: Receiver) -> None:
