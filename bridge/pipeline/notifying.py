@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Final, TypeAlias
 
 import structlog
@@ -42,12 +43,14 @@ Look: TypeAlias = Callable[[], Awaitable[Counts | None]]
 
 @dataclass(slots=True)
 class Outlook:
-    """How the bridge is, as conditions. `look`: the counts of now, None where the store cannot be read.
+    """How the bridge is, as conditions. `look`: the counts of now, None where the store cannot be read. `anew`: the same,
+    surely counted after the call.
 
     `failures`: so many leads on the report are told, none where it is 0. `down_seconds`: for so long a side must be down.
     """
 
     look: Look
+    anew: Look
     gates: Sequence[Gate]
     failures: int
     down_seconds: float
@@ -57,8 +60,16 @@ class Outlook:
 
     async def __call__(self) -> Sequence[Condition]:
         """All that may be told."""
-        counts, now = await self.look(), self.clock()
-        found = [conditions.doubtful(counts, self._doubted(counts))]
+        counts = await self.look()
+        return self._found(counts, self._doubted(counts))
+
+    async def last(self, *, dry: bool) -> Sequence[Condition]:
+        """The same as the service ends. `dry`: nothing is left to do, so that a doubt lasts however short it is."""
+        counts = await self.anew()
+        return self._found(counts, inf if dry else self._doubted(counts))
+
+    def _found(self, counts: Counts | None, doubted: float) -> Sequence[Condition]:
+        now, found = self.clock(), [conditions.doubtful(counts, doubted)]
         if self.failures:
             found.append(conditions.failing(counts, self.failures))
         return [*found, *(conditions.not_up(self._side(gate), self.down_seconds, now) for gate in self.gates)]
@@ -80,14 +91,14 @@ class NotifyStage:
     """Looks every 30 seconds and posts what `policy/alerting.py` finds due; all that is due at one look is one message.
 
     What is told is kept before it is posted, so that a kill between the two repeats nothing within the hour. `head`: the
-    first words of each message. Nothing depends on it, and stopping it waits for no receiver.
+    first words of each message. Nothing depends on it, and stopping it waits for no receiver; `last` does, after that.
     """
 
     def __init__(
         self,
         store: Store,
         desk: Desk,
-        outlook: Callable[[], Awaitable[Sequence[Condition]]],
+        outlook: Outlook,
         post: Post,
         head: str,
         clock: Callable[[], float],
@@ -103,17 +114,24 @@ class NotifyStage:
         """At once: what is cut off counts as told, but unsure."""
         await self.crew.stop(0.0)
 
+    async def last(self, dry: bool) -> None:
+        """Look once more, after `stop`: what the service brought about at its end is told by it. Raises nothing. It may be
+        cut off as a message may: then that counts as told, but unsure.
+        """
+        with spared(self.crew.name):
+            await self._tell(await self._outlook.last(dry=dry))
+
     async def _step(self) -> bool:
         if self._steady() < self._next_at:
             return False
         self._next_at = self._steady() + LOOK_SECONDS
         with spared(self.crew.name):
-            await self._looked()
+            await self._tell(await self._outlook())
         return False
 
-    async def _looked(self) -> None:
+    async def _tell(self, found: Sequence[Condition]) -> None:
         memory = self._memory or await self._kept()
-        due = alerting.due(memory, await self._outlook(), self._steady())
+        due = alerting.due(memory, found, self._steady())
         await self._keep(due.after)
         if due.texts:
             await self._keep(await self._told(due))

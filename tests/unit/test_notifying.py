@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ class Bridge:
     now: float = START
     patience: float = 20.0
     counts: Counts | None = field(default_factory=lambda: Counts(0, 0))
+    end: Counts | None = None
     stage: NotifyStage | None = None
 
     def __post_init__(self) -> None:
@@ -57,6 +59,9 @@ class Bridge:
 
     async def look(self) -> Counts | None:
         return self.counts
+
+    async def anew(self) -> Counts | None:
+        return self.end or self.counts
 
     def restart(self) -> None:
         """Another process on the same store."""
@@ -70,6 +75,16 @@ class Bridge:
             self.counts = Counts(failures, 0)
         asyncio.run(self._looked())
         return self.receiver.take()
+
+    def ended(self, counts: Counts, *, dry: bool = True) -> list[str]:
+        """What the receiver hears at the end of a process."""
+        self.end = counts
+        asyncio.run(self._left(dry=dry))
+        return self.receiver.take()
+
+    async def _left(self, *, dry: bool) -> None:
+        async with self._client() as client:
+            await self.made(client).last(dry)
 
     def over(self, failures: int | None = None) -> list[str]:
         """What the receiver hears once it has been over for long enough."""
@@ -87,7 +102,7 @@ class Bridge:
     def made(self, client: http.Client) -> NotifyStage:
         """The stage, which keeps what it knows as long as the process lives."""
         post = Webhook(client, self.url, Redactor([self.url, "a-key-of-ours"]))
-        outlook = Outlook(self.look, [self.gate], 25, 300.0, self.clock, self.clock)
+        outlook = Outlook(self.look, self.anew, [self.gate], 25, 300.0, self.clock, self.clock)
         if self.stage is None:
             told = (outlook, post, "Bridge acme on host:", self.clock, self.clock)
             self.stage = NotifyStage(self.store, Desk(), *told)
@@ -293,6 +308,30 @@ def test_stopping_waits_for_no_receiver_and_what_was_cut_off_is_not_told_twice_i
     assert bridge.told(after=HOUR) == ["Still so: " + FAILING.format(25)]
 
 
+def test_what_came_about_since_the_newest_look_is_told_at_the_end(bridge: Bridge) -> None:
+    assert bridge.told(0) == []
+    assert bridge.ended(Counts(24, 0)) == []
+    assert bridge.ended(Counts(25, 0), dry=False) == [FAILING.format(25)]
+    assert bridge.ended(Counts(25, 0)) == []
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_doubt_at_the_end_is_told_where_nobody_goes_on(bridge: Bridge, *, dry: bool) -> None:
+    told = bridge.ended(Counts(0, 1), dry=dry)
+    assert [text.partition(":")[0] for text in told] == ["1 lead is in doubt"] * dry
+
+
+def test_the_end_waits_for_a_receiver_no_longer_than_for_a_message_and_raises_nothing(
+    bridge: Bridge, receiver: Receiver
+) -> None:
+    receiver.answers, bridge.patience = [HANG], 0.1
+    assert bridge.ended(Counts(25, 0)) == [FAILING.format(25)]
+    bridge.store.close()
+    with capture_logs() as logged:
+        assert bridge.ended(Counts(0, 1)) == []
+    assert [line["event"] for line in logged] == ["look failed"]
+
+
 def test_killed_between_the_record_and_the_message(bridge: Bridge, receiver: Receiver) -> None:
     class Killed(BaseException):
         """As SIGKILL: nothing after it is done."""
@@ -400,3 +439,24 @@ def test_the_look_is_shared_with_whoever_else_asks() -> None:
 
     asyncio.run(main())
     assert looks == [1]
+
+
+def test_the_end_counts_anew_however_new_the_last_count_is() -> None:
+    failed, go = [7], threading.Event()
+
+    def look() -> Seen:
+        go.wait(20)
+        return Seen(Status({"failed": failed[0]}, None, None, {}, [], {}), START, 0)
+
+    async def main() -> None:
+        watch = Watch(Counting(look, lambda: START, wait=0.01))
+        assert await watch.look() is None
+        assert await watch.anew() is None, "one that takes long is not waited for"
+        go.set()
+        watch.counting._wait = 20.0
+        assert await watch.anew() == Counts(7, 0)
+        failed[0] = 8
+        assert await watch.look() == Counts(7, 0)
+        assert await watch.anew() == Counts(8, 0)
+
+    asyncio.run(main())
