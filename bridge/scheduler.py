@@ -25,6 +25,9 @@ log = structlog.get_logger()
 
 TICK_SECONDS = 0.25
 GRACE_SECONDS = 8.0
+LEAVE_SECONDS = 6.0
+"""For what is done last, and within the grace: a message is given up after 5 seconds by itself."""
+
 STEP_SECONDS = 1.0
 """A clock that is this much off after one tick was set, and did not drift."""
 
@@ -46,6 +49,7 @@ class Machine:
     """All that a running bridge consists of.
 
     `finished`: whether a drain need not wait for what the store does not show. `changes`: where somebody may tell of one.
+    `last`: called once no stage works any more and all is recorded, with whether a drain got all done; may be cut off.
     """
 
     store: Store
@@ -57,6 +61,7 @@ class Machine:
     clock: Callable[[], float]
     steady: Callable[[], float]
     changes: ChangeStage | None = None
+    last: Sequence[Callable[[bool], Awaitable[None]]] = ()
 
 
 @dataclass(slots=True)
@@ -91,7 +96,7 @@ class Service:
         Raises whatever ended a stage; where there is an end to wait for, also Denied or Unreachable if a side lets
         nothing through.
         """
-        ended = self._dry if drain else until
+        ended, dry = self._dry if drain else until, False
         _spare_the_collector()
         scheduler = self._schedule()
         scheduler.start()
@@ -101,9 +106,10 @@ class Service:
                 await self._tick()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.stop.wait(), TICK_SECONDS)
+            dry = drain and not self.stop.is_set()
         finally:
             scheduler.shutdown(wait=False)
-            await self._finish()
+            await self._finish(dry=dry)
 
     def _schedule(self) -> AsyncIOScheduler:
         scheduler = AsyncIOScheduler(
@@ -141,8 +147,8 @@ class Service:
                 name = f"host:{gate.name}"
                 await machine.desk(machine.store.set_checkpoint, name, gate.state(), machine.clock())
 
-    async def _finish(self) -> None:
-        machine = self.machine
+    async def _finish(self, *, dry: bool) -> None:
+        machine, until = self.machine, asyncio.get_running_loop().time() + GRACE_SECONDS
         self.stop.set()
         for gate in machine.gates:
             gate.close()
@@ -152,10 +158,15 @@ class Service:
         cut_off = await machine.desk(machine.store.recover, machine.clock())
         if cut_off:
             log.warning("calls cut off", deliveries=cut_off)
-        await machine.report()
+        await asyncio.gather(machine.report(), *(self._leave(last(dry), until) for last in machine.last))
         for error in ended:
             if error is not None:
                 raise error
+
+    async def _leave(self, last: Awaitable[None], until: float) -> None:
+        """Whatever is done last does not keep the process from its end."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(last, min(LEAVE_SECONDS, until - asyncio.get_running_loop().time()))
 
 
 def _spare_the_collector() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.app.measuring import Watch
 from bridge.app.sides import Sides
@@ -32,12 +32,14 @@ class Machines:
         stages = [inbox, *wiring.forward(sides, gates, mappings), wiring.pruning()]
         stages += [*wiring.back(sides, gates), *([changes] if changes else [])]
         every = (gates.poll, gates.updates, gates.bulk, gates.asynchronous)
-        stages += [*wiring.notifying(watch, every), *wiring.reporting(watch, self.report)] if watch else []
+        tellers = wiring.notifying(watch, every) if watch else []
+        stages += [*tellers, *wiring.reporting(watch, self.report)] if watch else []
 
         def finished() -> bool:
             return inbox.empty() and (changes is None or changes.done())
 
-        return self._machine(stages, every, finished, changes)
+        built = self._machine(stages, every, finished, changes)
+        return replace(built, last=[teller.last for teller in tellers])
 
     def by_hand(self, sink: Sink) -> Machine:
         """Operations in LeadByte, and nothing else."""

@@ -56,6 +56,16 @@ class Counting:
             await asyncio.wait((self._task,), timeout=self._wait)
         return self._found
 
+    async def anew(self) -> Seen | None:
+        """A look that begins from now on; None where it could not be made, or takes too long."""
+        if (before := self._task) is not None:
+            _, late = await asyncio.wait((before,), timeout=self._wait)
+            if late:
+                return None
+        self._due = -inf
+        found = await self()
+        return found if self._task is None else None
+
     async def _renew(self) -> None:
         begun = self._steady()
         try:
@@ -84,6 +94,11 @@ class Watch:
     async def look(self) -> Counts | None:
         """The counts of now; None where the store could not be read."""
         found = await self.counting()
+        return counts(found.status) if found else None
+
+    async def anew(self) -> Counts | None:
+        """The same, counted for this caller: at the end nobody looks again."""
+        found = await self.counting.anew()
         return counts(found.status) if found else None
 
 

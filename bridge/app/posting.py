@@ -21,8 +21,8 @@ from bridge.settings import Settings
 TIMEOUT_SECONDS: Final = 5.0
 MOST_REPLY: Final = 64 * 1024
 MOST_SHOWN: Final = 200
-GATEWAYS: Final = frozenset({502, 504})
-"""Who answers so lost the answer of whoever stands behind: the message may have arrived."""
+BROKEN: Final = 500
+"""Whoever answers so, or above, may have shown the message before it broke."""
 
 _ESCAPED: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
@@ -45,9 +45,14 @@ class Webhook:
             return Posted(Arrival.FAILED, str(error))
         except CallError as error:
             return Posted(Arrival.UNSURE, str(error))
+        except Exception as error:  # noqa: BLE001 - nothing that posts a message is worth an end of the service
+            return Posted(Arrival.UNSURE, f"cannot post: {type(error).__name__}")
 
     def _hidden(self, text: str) -> str:
-        url = httpx.URL(self.url)
+        try:
+            url = httpx.URL(self.url)
+        except httpx.InvalidURL:
+            return self.redact(text)
         return self.redact(text.replace(f"{url.scheme}://{url.netloc.decode()}", "the webhook"))
 
 
@@ -55,7 +60,7 @@ def _answered(reply: Reply) -> Posted:
     said = reply.text[:MOST_SHOWN].strip()
     if 200 <= reply.status < 300:
         return Posted(Arrival.ARRIVED, f"HTTP {reply.status}", said)
-    arrival = Arrival.UNSURE if reply.status in GATEWAYS else Arrival.FAILED
+    arrival = Arrival.UNSURE if reply.status >= BROKEN else Arrival.FAILED
     return Posted(arrival, f"HTTP {reply.status}", said)
 
 

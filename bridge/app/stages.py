@@ -118,12 +118,13 @@ class Wiring:
         kept = Retention(wanted.replies_days, wanted.payloads_days, wanted.attempts_days)
         return PruneStage(self.store, self.desk, kept, self.clock)
 
-    def notifying(self, watch: Watch, gates: Sequence[Gate]) -> Sequence[Stage]:
+    def notifying(self, watch: Watch, gates: Sequence[Gate]) -> Sequence[NotifyStage]:
         """Who tells people of what goes wrong, where anybody is to be told."""
         if watch.post is None:
             return []
         wanted, post = self.settings.notify, watch.post
-        outlook = Outlook(watch.look, gates, wanted.failures, wanted.down_seconds, self.clock, self.steady)
+        limits = (wanted.failures, wanted.down_seconds)
+        outlook = Outlook(watch.look, watch.anew, gates, *limits, self.clock, self.steady)
         told = (outlook, post, head(self.settings), self.clock, self.steady)
         return [NotifyStage(self.store, self.desk, *told)]
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Final, TypeAlias
 
 import structlog
+from pydantic import TypeAdapter
 
 from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.gate import Gate
 from bridge.policy import alerting, conditions
-from bridge.policy.alerting import Arrival, Condition, Due, Memory, Told
+from bridge.policy.alerting import Arrival, Condition, Due, Memory
 from bridge.policy.conditions import Counts, Side
 from bridge.ports import Store
 
@@ -21,6 +24,8 @@ log = structlog.get_logger()
 
 CHECKPOINT: Final = "notify:told"
 LOOK_SECONDS: Final = 30.0
+
+_FORM: Final = TypeAdapter(Memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +43,14 @@ Look: TypeAlias = Callable[[], Awaitable[Counts | None]]
 
 @dataclass(slots=True)
 class Outlook:
-    """How the bridge is, as conditions. `look`: the counts of now, None where the store cannot be read.
+    """How the bridge is, as conditions. `look`: the counts of now, None where the store cannot be read. `anew`: the same,
+    surely counted after the call.
 
     `failures`: so many leads on the report are told, none where it is 0. `down_seconds`: for so long a side must be down.
     """
 
     look: Look
+    anew: Look
     gates: Sequence[Gate]
     failures: int
     down_seconds: float
@@ -53,8 +60,16 @@ class Outlook:
 
     async def __call__(self) -> Sequence[Condition]:
         """All that may be told."""
-        counts, now = await self.look(), self.clock()
-        found = [conditions.doubtful(counts, self._doubted(counts))]
+        counts = await self.look()
+        return self._found(counts, self._doubted(counts))
+
+    async def last(self, *, dry: bool) -> Sequence[Condition]:
+        """The same as the service ends. `dry`: nothing is left to do, so that a doubt lasts however short it is."""
+        counts = await self.anew()
+        return self._found(counts, inf if dry else self._doubted(counts))
+
+    def _found(self, counts: Counts | None, doubted: float) -> Sequence[Condition]:
+        now, found = self.clock(), [conditions.doubtful(counts, doubted)]
         if self.failures:
             found.append(conditions.failing(counts, self.failures))
         return [*found, *(conditions.not_up(self._side(gate), self.down_seconds, now) for gate in self.gates)]
@@ -76,14 +91,14 @@ class NotifyStage:
     """Looks every 30 seconds and posts what `policy/alerting.py` finds due; all that is due at one look is one message.
 
     What is told is kept before it is posted, so that a kill between the two repeats nothing within the hour. `head`: the
-    first words of each message. Nothing depends on it, and stopping it waits for no receiver.
+    first words of each message. Nothing depends on it, and stopping it waits for no receiver; `last` does, after that.
     """
 
     def __init__(
         self,
         store: Store,
         desk: Desk,
-        outlook: Callable[[], Awaitable[Sequence[Condition]]],
+        outlook: Outlook,
         post: Post,
         head: str,
         clock: Callable[[], float],
@@ -99,16 +114,27 @@ class NotifyStage:
         """At once: what is cut off counts as told, but unsure."""
         await self.crew.stop(0.0)
 
+    async def last(self, dry: bool) -> None:
+        """Look once more, after `stop`: what the service brought about at its end is told by it. Raises nothing. It may be
+        cut off as a message may: then that counts as told, but unsure.
+        """
+        with spared(self.crew.name):
+            await self._tell(await self._outlook.last(dry=dry))
+
     async def _step(self) -> bool:
         if self._steady() < self._next_at:
             return False
         self._next_at = self._steady() + LOOK_SECONDS
+        with spared(self.crew.name):
+            await self._tell(await self._outlook())
+        return False
+
+    async def _tell(self, found: Sequence[Condition]) -> None:
         memory = self._memory or await self._kept()
-        due = alerting.due(memory, await self._outlook(), self._steady())
+        due = alerting.due(memory, found, self._steady())
         await self._keep(due.after)
         if due.texts:
             await self._keep(await self._told(due))
-        return False
 
     async def _told(self, due: Due) -> Memory:
         posted = await self._post("\n".join((self._head, *due.texts.values())))
@@ -127,11 +153,20 @@ class NotifyStage:
             self._memory = memory
 
 
-def read(kept: str | None) -> Memory:
-    """What was told so far, from the checkpoint's text; where that is none of ours, nothing."""
+@contextmanager
+def spared(stage: str) -> Iterator[None]:
+    """Whatever goes wrong meanwhile is a line in the log: the service does not end for what only watches it."""
     try:
-        found = json.loads(kept or "{}")
-        told = {name: Told(**one) for name, one in found.pop("told", {}).items()}
-        return Memory(told, **found)
-    except (ValueError, TypeError, AttributeError):
+        yield
+    except Exception as error:  # noqa: BLE001 - its text may be anybody's
+        log.warning("look failed", stage=stage, error=type(error).__name__)
+
+
+def read(kept: str | None) -> Memory:
+    """What was told so far, from the checkpoint's text; where a type in it is none of ours, nothing."""
+    try:
+        found = _FORM.validate_json(kept or "{}", strict=True)
+        json.dumps(asdict(found), allow_nan=False)
+    except ValueError:
         return Memory()
+    return found

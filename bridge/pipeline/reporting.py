@@ -8,16 +8,19 @@ from dataclasses import asdict
 from typing import Final
 
 import structlog
+from pydantic import TypeAdapter
 
 from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
-from bridge.pipeline.notifying import LOOK_SECONDS, Look
+from bridge.pipeline.notifying import LOOK_SECONDS, Look, spared
 from bridge.policy.rising import Rise, Written
 from bridge.ports import Store
 
 log = structlog.get_logger()
 
 CHECKPOINT: Final = "report:written"
+
+_FORM: Final = TypeAdapter(Written)
 
 
 class ReportStage:
@@ -48,20 +51,26 @@ class ReportStage:
         if self._steady() < self._next_at:
             return False
         self._next_at = self._steady() + LOOK_SECONDS
+        with spared(self.crew.name):
+            await self._looked()
+        return False
+
+    async def _looked(self) -> None:
         counts = await self._look()
         written = read(await self._desk(self._store.checkpoint, CHECKPOINT))
         if counts is not None and self._rise.jumped(counts.failures, written, self._clock()):
             log.info("failures jumped", leads=counts.failures, before=written.failures)
             await self._report()
-        return False
 
 
 def read(kept: str | None) -> Written:
-    """What is known of the last report, from the checkpoint's text; where that is none of ours, as before any."""
+    """What is known of the last report, from the checkpoint's text; where a type in it is none of ours, as before any."""
     try:
-        return Written(**json.loads(kept or "{}"))
-    except (ValueError, TypeError):
+        found = _FORM.validate_json(kept or "{}", strict=True)
+        json.dumps(asdict(found), allow_nan=False)
+    except ValueError:
         return Written()
+    return found
 
 
 def text_of(written: Written) -> str:

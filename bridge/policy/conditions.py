@@ -62,8 +62,9 @@ def doubtful(counts: Counts | None, seconds: float) -> Condition:
         f"{_leads(n)} in doubt: the answer was lost, and what may not be repeated is not sent again."
         " `bridge report` says which; look at them, then say what you saw with `bridge resolve`."
     )
-    holds = None if counts is None or (n and seconds < DOUBT_SECONDS) else n > 0
-    return Condition("in doubt", holds, text, "Over: nothing is in doubt any more.", n)
+    begun = n > 0 and seconds < DOUBT_SECONDS
+    holds = None if counts is None or begun else n > 0
+    return Condition("in doubt", holds, text, "Over: nothing is in doubt any more.", n, begun)
 
 
 def not_up(side: Side, least: float, now: float) -> Condition:
@@ -71,7 +72,8 @@ def not_up(side: Side, least: float, now: float) -> Condition:
     since = datetime.fromtimestamp(now - side.seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
     words = DENIED if side.state is SideState.DENIED else DOWN
     text = words.format(name=side.name, since=since, why=side.reason.partition(": ")[0])
-    return Condition(side.name, _lasts(side, least), text, f"Over: {side.name} answers again.")
+    begun = side.state is not SideState.UP and side.seconds < least
+    return Condition(side.name, _lasts(side, least), text, f"Over: {side.name} answers again.", begun=begun)
 
 
 def _lasts(side: Side, least: float) -> bool | None:

@@ -92,7 +92,20 @@ def _webhook(value: SecretStr) -> SecretStr:
         wrong(f"holds a name or a fragment, which no webhook has; {WEBHOOK}")
     if parts.scheme == "http" and not _loopback(host):
         wrong("is http, so the messages would travel unencrypted; write https://")
+    if not _callable(text):
+        wrong(f"is no URL; {WEBHOOK}")
     return SecretStr(text)
+
+
+def _callable(url: str) -> bool:
+    """Whether the client takes it: it knows better what no address is."""
+    import httpx
+
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return True
 
 
 def _header(value: str) -> str:

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from bridge import scheduler
 from bridge.app import App
 from bridge.cli import telling
 from bridge.errors import SettingsError
@@ -152,13 +153,13 @@ def test_a_side_that_goes_down_and_comes_back_and_failures_are_told(
 
 
 def test_the_end_waits_for_no_receiver(tmp_path: Path, receiver: Receiver) -> None:
-    running = Running(tmp_path, receiver.url)
+    running = Running(tmp_path, "")
 
     async def main() -> None:
         async with running.service() as service:
             running.track(service, known=False)
             await service.run(until=asked(lambda: service.machine.store.status().leads["unprocessed"] == 3))
-        receiver.answers = [HANG]
+        receiver.answers, running.url = [HANG], receiver.url
         async with running.service() as service:
             await service.run(until=asked(lambda: receiver.heard))
 
@@ -166,6 +167,41 @@ def test_the_end_waits_for_no_receiver(tmp_path: Path, receiver: Receiver) -> No
         asyncio.run(main())
     assert "notification" not in [line["event"] for line in logged], "it was cut off"
     assert len(receiver.take()) == 1
+
+
+def test_a_drain_tells_of_what_failed_in_it(tmp_path: Path, receiver: Receiver) -> None:
+    running = Running(tmp_path, receiver.url)
+
+    async def drained(count: int) -> list[str]:
+        async with running.service() as service:
+            running.track(service, known=False, count=count)
+            await service.run(drain=True)
+        return receiver.take()
+
+    assert asyncio.run(drained(0)) == []
+    (failing,) = asyncio.run(drained(3))
+    assert failing.startswith("3 leads are on the failure report (told from 3 on).")
+    assert asyncio.run(drained(0)) == []
+
+
+def test_what_is_done_last_holds_up_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "LEAVE_SECONDS", 0.05)
+    running, dry = Running(tmp_path, ""), []
+
+    async def for_good(done: bool) -> None:
+        dry.append(done)
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        async with running.service() as service:
+            for drain in (True, False):
+                again = Service(replace(service.machine, last=[for_good]))
+                (again.stop.clear if drain else again.stop.set)()
+                async with asyncio.timeout(PATIENCE):
+                    await again.run(drain=drain)
+
+    asyncio.run(main())
+    assert dry == [True, False]
 
 
 def asked(condition: Callable[[], object]) -> Callable[[], Awaitable[bool]]:

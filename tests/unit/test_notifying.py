@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -22,7 +24,7 @@ from bridge.errors import Denied, Unreachable
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.gate import Gate
 from bridge.pipeline.notifying import CHECKPOINT, LOOK_SECONDS, NotifyStage, Outlook, read
-from bridge.policy.alerting import HOUR, Memory
+from bridge.policy.alerting import CALM, HOUR, Memory
 from bridge.policy.conditions import Counts
 from bridge.policy.health import SOME
 from bridge.policy.window import Limit
@@ -46,6 +48,7 @@ class Bridge:
     now: float = START
     patience: float = 20.0
     counts: Counts | None = field(default_factory=lambda: Counts(0, 0))
+    end: Counts | None = None
     stage: NotifyStage | None = None
 
     def __post_init__(self) -> None:
@@ -56,6 +59,9 @@ class Bridge:
 
     async def look(self) -> Counts | None:
         return self.counts
+
+    async def anew(self) -> Counts | None:
+        return self.end or self.counts
 
     def restart(self) -> None:
         """Another process on the same store."""
@@ -70,6 +76,21 @@ class Bridge:
         asyncio.run(self._looked())
         return self.receiver.take()
 
+    def ended(self, counts: Counts, *, dry: bool = True) -> list[str]:
+        """What the receiver hears at the end of a process."""
+        self.end = counts
+        asyncio.run(self._left(dry=dry))
+        return self.receiver.take()
+
+    async def _left(self, *, dry: bool) -> None:
+        async with self._client() as client:
+            await self.made(client).last(dry)
+
+    def over(self, failures: int | None = None) -> list[str]:
+        """What the receiver hears once it has been over for long enough."""
+        assert self.told(failures) == []
+        return self.told(after=CALM)
+
     async def _looked(self) -> None:
         async with self._client() as client:
             stage = self.made(client)
@@ -81,7 +102,7 @@ class Bridge:
     def made(self, client: http.Client) -> NotifyStage:
         """The stage, which keeps what it knows as long as the process lives."""
         post = Webhook(client, self.url, Redactor([self.url, "a-key-of-ours"]))
-        outlook = Outlook(self.look, [self.gate], 25, 300.0, self.clock, self.clock)
+        outlook = Outlook(self.look, self.anew, [self.gate], 25, 300.0, self.clock, self.clock)
         if self.stage is None:
             told = (outlook, post, "Bridge acme on host:", self.clock, self.clock)
             self.stage = NotifyStage(self.store, Desk(), *told)
@@ -115,8 +136,16 @@ def test_failures_past_the_threshold_are_told_once_and_so_is_their_end(bridge: B
     assert bridge.told(24) == []
     assert bridge.told(25) == [FAILING.format(25)]
     assert bridge.told(30) == []
-    assert bridge.told(3) == [FINE.format(3)]
+    assert bridge.over(3) == [FINE.format(3)]
     assert bridge.told() == []
+
+
+def test_leads_that_fail_again_after_a_resync_were_not_over(bridge: Bridge) -> None:
+    assert bridge.told(30) == [FAILING.format(30)]
+    assert bridge.told(0) == []
+    assert bridge.told(30) == []
+    assert bridge.told(after=HOUR) == []
+    assert bridge.over(0) == [FINE.format(0)]
 
 
 def test_it_looks_every_thirty_seconds(bridge: Bridge) -> None:
@@ -137,7 +166,9 @@ def test_another_process_tells_nothing_twice(bridge: Bridge) -> None:
     bridge.restart()
     assert bridge.told(25) == []
     bridge.restart()
-    assert bridge.told(0) == [FINE.format(0)]
+    assert bridge.told(0) == []
+    bridge.restart()
+    assert bridge.told(after=CALM) == [FINE.format(0)], "it is known since when"
     bridge.restart()
     assert bridge.told(25) == [], "an hour has not passed"
     bridge.restart()
@@ -159,7 +190,26 @@ def test_a_side_that_stays_down_is_told_and_once_it_answers_that_it_is_over(brid
     assert bridge.told() == [], "nobody has asked it yet"
     bridge.gate._calls += 1
     bridge.gate.answered()
-    assert bridge.told() == ["Over: leadsquared answers again."]
+    assert bridge.over() == ["Over: leadsquared answers again."]
+
+
+def test_a_side_that_answers_once_and_goes_down_again_was_not_over(bridge: Bridge) -> None:
+    down = (Unreachable("no"),) * SOME
+    for error in down:
+        bridge.gate._calls += 1
+        bridge.gate.failed(error)
+    assert len(bridge.told(after=300)) == 1
+    bridge.gate._calls += 1
+    bridge.gate.answered()
+    assert bridge.told() == []
+    for error in down:
+        bridge.gate._calls += 1
+        bridge.gate.failed(error)
+    assert bridge.told(after=CALM - 1) == []
+    bridge.gate._calls += 1
+    bridge.gate.answered()
+    assert bridge.told() == []
+    assert bridge.told(after=CALM) == ["Over: leadsquared answers again."]
 
 
 def test_a_side_that_is_down_and_denied_in_turn_is_not_up_all_the_while(bridge: Bridge) -> None:
@@ -181,7 +231,7 @@ def test_what_stays_in_doubt_is_told(bridge: Bridge) -> None:
     (text,) = bridge.told()
     assert text.startswith("2 leads are in doubt")
     bridge.counts = Counts(0, 0)
-    assert bridge.told() == ["Over: nothing is in doubt any more."]
+    assert bridge.over() == ["Over: nothing is in doubt any more."]
     bridge.counts = Counts(0, 1)
     assert bridge.told(after=HOUR) == [], "it counts anew"
 
@@ -198,10 +248,10 @@ def test_a_store_that_cannot_be_counted_says_nothing(bridge: Bridge) -> None:
     bridge.told(25)
     bridge.counts = None
     assert bridge.told() == []
-    assert bridge.told(0) == [FINE.format(0)]
+    assert bridge.over(0) == [FINE.format(0)]
 
 
-@pytest.mark.parametrize("code", [404, 500, 503])
+@pytest.mark.parametrize("code", [400, 404, 429])
 def test_a_message_that_was_refused_is_tried_again(bridge: Bridge, receiver: Receiver, code: int) -> None:
     receiver.answers = [code, code]
     with capture_logs() as logged:
@@ -222,7 +272,7 @@ def test_a_message_that_was_refused_is_tried_again(bridge: Bridge, receiver: Rec
     assert logged[0] == warned
 
 
-@pytest.mark.parametrize("code", [HANG, 502, 504])
+@pytest.mark.parametrize("code", [HANG, 500, 503, 599])
 def test_a_message_whose_answer_is_lost_counts_as_told(bridge: Bridge, receiver: Receiver, code: int) -> None:
     receiver.answers, bridge.patience = [code], 0.3 if code == HANG else 20.0
     assert bridge.told(25) == [FAILING.format(25)]
@@ -258,6 +308,30 @@ def test_stopping_waits_for_no_receiver_and_what_was_cut_off_is_not_told_twice_i
     assert bridge.told(after=HOUR) == ["Still so: " + FAILING.format(25)]
 
 
+def test_what_came_about_since_the_newest_look_is_told_at_the_end(bridge: Bridge) -> None:
+    assert bridge.told(0) == []
+    assert bridge.ended(Counts(24, 0)) == []
+    assert bridge.ended(Counts(25, 0), dry=False) == [FAILING.format(25)]
+    assert bridge.ended(Counts(25, 0)) == []
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_doubt_at_the_end_is_told_where_nobody_goes_on(bridge: Bridge, *, dry: bool) -> None:
+    told = bridge.ended(Counts(0, 1), dry=dry)
+    assert [text.partition(":")[0] for text in told] == ["1 lead is in doubt"] * dry
+
+
+def test_the_end_waits_for_a_receiver_no_longer_than_for_a_message_and_raises_nothing(
+    bridge: Bridge, receiver: Receiver
+) -> None:
+    receiver.answers, bridge.patience = [HANG], 0.1
+    assert bridge.ended(Counts(25, 0)) == [FAILING.format(25)]
+    bridge.store.close()
+    with capture_logs() as logged:
+        assert bridge.ended(Counts(0, 1)) == []
+    assert [line["event"] for line in logged] == ["look failed"]
+
+
 def test_killed_between_the_record_and_the_message(bridge: Bridge, receiver: Receiver) -> None:
     class Killed(BaseException):
         """As SIGKILL: nothing after it is done."""
@@ -285,6 +359,53 @@ def test_what_is_kept_is_read_back_and_what_is_none_of_ours_is_nothing(bridge: B
     assert (kept.told["failures"].at, kept.told["failures"].size) == (bridge.now, 25)
     for text in (None, "[]", "{", '{"told": {"failures": {"when": 1}}}', '{"told": []}', '{"more": 1}'):
         assert read(text) == Memory()
+
+
+@pytest.mark.parametrize("one", [{"at": None}, {"at": "2026-11-30"}, {"at": True}, {"at": 1, "size": 2.5}])
+@pytest.mark.parametrize("more", [{}, {"next_at": None}])
+def test_a_memory_of_wrong_types_counts_as_nothing_told(
+    bridge: Bridge, one: dict[str, Any], more: dict[str, Any]
+) -> None:
+    text = json.dumps({"told": {"failures": one, "in doubt": {"at": START}}, **more})
+    assert read(text) == Memory()
+    bridge.store.set_checkpoint(CHECKPOINT, text, START)
+    assert bridge.told(25) == [FAILING.format(25)]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+def test_a_moment_that_is_no_number_counts_as_nothing_told(number: str) -> None:
+    for text in ('{"told": {"failures": {"at": %s}}}', '{"next_at": %s}'):
+        assert read(text % number) == Memory()
+
+
+def test_whatever_goes_wrong_at_a_look_is_a_line_in_the_log(bridge: Bridge) -> None:
+    async def broken() -> Any:
+        raise RuntimeError("Ann of https://hooks/HOOKMARK7")
+
+    bridge.look, usual = broken, bridge.look  # type: ignore[method-assign]
+    with capture_logs() as logged:
+        assert bridge.told(25) == []
+    assert logged == [
+        {"event": "look failed", "log_level": "warning", "stage": "notify", "error": "RuntimeError"}
+    ]
+    bridge.stage._outlook.look = usual  # type: ignore[union-attr]
+    assert bridge.told() == [FAILING.format(25)]
+
+
+def test_an_address_that_no_client_takes_is_told_and_not_raised(bridge: Bridge) -> None:
+    bridge.url = "https://[::1/HOOKMARK7"
+    with capture_logs() as logged:
+        assert bridge.told(25) == []
+    assert [(line["event"], line["arrival"]) for line in logged] == [("notification", "failed")]
+    assert "HOOKMARK7" not in repr(logged)
+
+
+def test_a_message_that_cannot_be_posted_for_any_other_reason_is_told_and_not_raised(bridge: Bridge) -> None:
+    bridge.url = None  # type: ignore[assignment]
+    with capture_logs() as logged:
+        assert bridge.told(25) == []
+    assert (logged[0]["event"], logged[0]["arrival"]) == ("notification", "unsure")
+    assert logged[0]["answer"].startswith("cannot post: ")
 
 
 def test_no_secret_leaves_by_a_message(bridge: Bridge, receiver: Receiver) -> None:
@@ -318,3 +439,24 @@ def test_the_look_is_shared_with_whoever_else_asks() -> None:
 
     asyncio.run(main())
     assert looks == [1]
+
+
+def test_the_end_counts_anew_however_new_the_last_count_is() -> None:
+    failed, go = [7], threading.Event()
+
+    def look() -> Seen:
+        go.wait(20)
+        return Seen(Status({"failed": failed[0]}, None, None, {}, [], {}), START, 0)
+
+    async def main() -> None:
+        watch = Watch(Counting(look, lambda: START, wait=0.01))
+        assert await watch.look() is None
+        assert await watch.anew() is None, "one that takes long is not waited for"
+        go.set()
+        watch.counting._wait = 20.0
+        assert await watch.anew() == Counts(7, 0)
+        failed[0] = 8
+        assert await watch.look() == Counts(7, 0)
+        assert await watch.anew() == Counts(8, 0)
+
+    asyncio.run(main())

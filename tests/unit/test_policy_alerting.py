@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from bridge.policy.alerting import DAY, HOUR, Arrival, Condition, Memory, due
+from bridge.policy.alerting import CALM, DAY, HOUR, Arrival, Condition, Memory, due
 from bridge.policy.conditions import Counts, Side, doubtful, failing, not_up
 from bridge.policy.health import SideState
 
@@ -20,15 +20,21 @@ class Teller:
     """Tells as the stage does; `heard` is what was posted, whatever became of it."""
 
     now: float = START
+    begun: bool = False
     memory: Memory = field(default_factory=Memory)
     heard: list[str] = field(default_factory=list)
 
     def look(self, holds: bool | None, arrival: Arrival = ARRIVED, size: int = 0, after: float = 0.0) -> str:
         """What is posted about one condition, so many seconds later."""
         self.now += after
-        found = due(self.memory, [Condition("x", holds, "down", "over", size)], self.now)
+        found = due(self.memory, [Condition("x", holds, "down", "over", size, self.begun)], self.now)
         self.memory = found.noted(arrival, self.now) if found.texts else found.after
         return "".join(found.texts.values())
+
+    def over(self, arrival: Arrival = ARRIVED) -> str:
+        """What is posted once it has been over for long enough."""
+        assert self.look(False) == ""
+        return self.look(False, arrival, after=CALM)
 
 
 def test_an_alert_a_reminder_each_day_and_one_recovery() -> None:
@@ -38,7 +44,7 @@ def test_an_alert_a_reminder_each_day_and_one_recovery() -> None:
     assert teller.look(True, after=DAY - 1) == ""
     assert teller.look(True, after=1) == "Still so: down"
     assert teller.look(True, after=30) == ""
-    assert teller.look(False) == "over"
+    assert teller.over() == "over"
     assert teller.look(False, after=DAY) == ""
     assert teller.memory == Memory()
     assert teller.look(True) == "down"
@@ -46,14 +52,46 @@ def test_an_alert_a_reminder_each_day_and_one_recovery() -> None:
 
 def test_what_flaps_is_told_at_most_once_an_hour() -> None:
     teller = Teller()
-    assert [teller.look(True), teller.look(False, after=60)] == ["down", "over"]
-    for _ in range(29):
-        assert teller.look(True, after=60) == ""
+    assert [teller.look(True), teller.over()] == ["down", "over"]
+    while teller.now < START + HOUR - 60:
+        assert teller.look(True, after=30) == ""
+        assert teller.look(False, after=30) == ""
+    teller.now = START + HOUR - 1
+    assert teller.look(True) == ""
+    assert teller.look(True, after=1) == "down"
+
+
+def test_what_is_over_for_a_moment_is_not_over_and_the_alert_goes_on() -> None:
+    teller = Teller()
+    teller.look(True)
+    for _ in range(9):
         assert teller.look(False, after=60) == ""
-    assert teller.look(True, after=0) == ""
-    assert teller.look(True, after=0.5) == ""
-    teller.now = START + HOUR
-    assert teller.look(True) == "down"
+        assert teller.look(False, after=CALM - 1) == ""
+        assert teller.look(True, after=1) == ""
+    teller.now = START + DAY
+    assert teller.look(True) == "Still so: down"
+
+
+def test_what_begins_again_was_not_over_although_it_is_not_told_yet() -> None:
+    teller = Teller()
+    teller.look(True)
+    assert teller.look(False) == ""
+    teller.begun = True
+    assert teller.look(None, after=CALM - 1) == ""
+    teller.begun = False
+    assert teller.look(False, after=1) == ""
+    assert teller.look(False, after=CALM - 1) == ""
+    assert teller.look(False, after=1) == "over"
+
+
+def test_what_is_over_while_nothing_can_be_sent_counts_from_when_it_was() -> None:
+    teller = Teller()
+    teller.look(True)
+    assert teller.look(True, FAILED, after=DAY) == "Still so: down"
+    assert teller.look(False, after=30) == ""
+    assert teller.look(True, FAILED, after=30) == "Still so: down"
+    assert teller.look(False, after=120) == "", "it was over for a moment while a message was under way"
+    assert teller.look(False, after=CALM) == "over"
 
 
 def test_what_is_not_known_is_neither_told_nor_over() -> None:
@@ -61,7 +99,9 @@ def test_what_is_not_known_is_neither_told_nor_over() -> None:
     assert teller.look(None) == ""
     assert teller.look(True) == "down"
     assert teller.look(None, after=2 * DAY) == ""
-    assert teller.look(False) == "over"
+    assert teller.look(False) == ""
+    assert teller.look(None, after=CALM) == ""
+    assert teller.look(False) == "over", "nobody said that it was not over all the while"
 
 
 @pytest.mark.parametrize(("size", "told"), [(49, ""), (50, "Still so: down")])
@@ -81,7 +121,7 @@ def test_a_message_that_did_not_arrive_is_tried_again_after_a_growing_pause() ->
     assert set(gaps[6:]) == {3600}
     assert teller.look(True, after=HOUR) == "down"
     assert teller.memory.failed == 0
-    assert teller.look(False, FAILED) == "over"
+    assert teller.over(FAILED) == "over"
     assert teller.look(False, after=60) == "over"
 
 
@@ -110,31 +150,40 @@ def test_an_alert_whose_answer_was_lost_is_told_again_after_an_hour_if_it_lasts(
 def test_a_recovery_whose_answer_was_lost_is_told_once_more() -> None:
     teller = Teller()
     teller.look(True)
-    assert teller.look(False, UNSURE) == "over"
+    assert teller.over(UNSURE) == "over"
     assert teller.look(None, after=59) == ""
     assert teller.look(False) == ""
     assert teller.look(False, UNSURE, after=1) == "over"
     assert teller.look(False, after=600) == ""
 
 
+def test_a_recovery_is_not_told_once_more_where_it_has_not_lasted() -> None:
+    teller = Teller()
+    teller.look(True)
+    assert teller.over(UNSURE) == "over"
+    assert teller.look(True, after=30) == ""
+    assert teller.look(False, after=60) == ""
+    assert teller.look(False, after=CALM) == "over"
+
+
 @pytest.mark.parametrize("back", [30.0, DAY, START])
 def test_a_clock_that_is_set_back_silences_nothing_for_more_than_an_hour(back: float) -> None:
     teller = Teller()
     teller.look(True)
-    teller.look(False, FAILED)
+    assert teller.over(FAILED) == "over"
     teller.now -= back
-    assert teller.look(True) == ""
+    assert teller.look(False) == ""
     assert teller.look(False, after=HOUR) == "over"
     assert teller.look(True) == "down"
 
 
-def test_what_is_no_longer_looked_at_is_forgotten_after_an_hour() -> None:
+@pytest.mark.parametrize("arrival", [ARRIVED, FAILED])
+def test_what_is_no_longer_looked_at_is_forgotten_at_once_without_a_word(arrival: Arrival) -> None:
     teller = Teller()
     teller.look(True)
-    for after, left in ((HOUR - 1, 1), (1, 0)):
-        teller.now += after
-        teller.memory = due(teller.memory, [], teller.now).after
-        assert len(teller.memory.told) == left
+    teller.look(True, arrival, after=DAY)
+    found = due(teller.memory, [], teller.now)
+    assert (found.texts, found.after.told) == ({}, {})
 
 
 def test_each_condition_is_told_by_itself() -> None:
@@ -152,19 +201,20 @@ UP, DENIED = SideState.UP, SideState.DENIED
 
 
 @pytest.mark.parametrize(
-    ("side", "holds"),
+    ("side", "holds", "begun"),
     [
-        (SIDE, True),
-        (Side("a", DENIED, True, 300.0, ""), True),
-        (Side("a", SideState.DOWN, True, 299.0, ""), None),
-        (Side("a", UP, True, 0.0, ""), False),
-        (Side("a", UP, False, 0.0, ""), None),
+        (SIDE, True, False),
+        (Side("a", DENIED, True, 300.0, ""), True, False),
+        (Side("a", SideState.DOWN, True, 299.0, ""), None, True),
+        (Side("a", UP, True, 0.0, ""), False, False),
+        (Side("a", UP, False, 0.0, ""), None, False),
     ],
 )
 def test_a_side_must_not_be_up_for_a_while_and_is_over_once_it_answers(
-    side: Side, holds: bool | None
+    side: Side, holds: bool | None, begun: bool
 ) -> None:
-    assert not_up(side, 300.0, START).holds is holds
+    found = not_up(side, 300.0, START)
+    assert (found.holds, found.begun) == (holds, begun)
 
 
 def test_a_side_is_told_in_our_own_words_with_what_to_do() -> None:
@@ -192,16 +242,18 @@ def test_failures_are_told_from_a_number_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "seconds", "holds"),
+    ("counts", "seconds", "holds", "begun"),
     [
-        (None, 99.0, None),
-        (Counts(9, 0), 99.0, False),
-        (Counts(0, 1), 59.0, None),
-        (Counts(0, 1), 60.0, True),
+        (None, 99.0, None, False),
+        (None, 0.0, None, False),
+        (Counts(9, 0), 99.0, False, False),
+        (Counts(0, 1), 59.0, None, True),
+        (Counts(0, 1), 60.0, True, False),
     ],
 )
 def test_a_doubt_that_is_soon_cleared_up_is_not_told(
-    counts: Counts | None, seconds: float, holds: bool | None
+    counts: Counts | None, seconds: float, holds: bool | None, begun: bool
 ) -> None:
-    assert doubtful(counts, seconds).holds is holds
+    found = doubtful(counts, seconds)
+    assert (found.holds, found.begun) == (holds, begun)
     assert "`bridge resolve`" in doubtful(counts, seconds).text

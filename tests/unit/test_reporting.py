@@ -131,3 +131,29 @@ def test_what_is_kept_is_read_back_and_what_is_none_of_ours_is_as_before_any() -
     assert read(text_of(Written(3, START))) == Written(3, START)
     for text in (None, "[]", "{", '{"when": 1}'):
         assert read(text) == Written()
+
+
+@pytest.mark.parametrize(
+    "wrong", ['"failures": null', '"failures": "3"', '"failures": 2.5', '"at": null', '"at": NaN']
+)
+def test_what_is_kept_with_wrong_types_is_as_before_any(bridge: Bridge, wrong: str) -> None:
+    text = f'{{"failures": 2, "at": 1.0, {wrong}}}'
+    assert read(text) == Written()
+    bridge.store.set_checkpoint(CHECKPOINT, text, START)
+    bridge.expire("a", "b")
+    assert bridge.written() == 2
+
+
+def test_whatever_goes_wrong_at_a_look_is_a_line_in_the_log(bridge: Bridge) -> None:
+    async def broken() -> None:
+        raise RuntimeError("Ann")
+
+    bridge.stage._report, usual = broken, bridge.stage._report
+    bridge.expire("a", "b")
+    with capture_logs() as logged:
+        assert bridge.written() is None
+    assert logged[1:] == [
+        {"event": "look failed", "log_level": "warning", "stage": "report", "error": "RuntimeError"}
+    ]
+    bridge.stage._report = usual
+    assert bridge.written(after=PAUSE_SECONDS) == 2

@@ -220,6 +220,7 @@ def test_the_part_of_a_webhook_that_is_its_key_is_hidden_alone_too(monkeypatch: 
         ("ftp://hooks.slack.com/hush", "does not begin with https://"),
         ("https:///hush", "names no host"),
         ("https://[::1/hush", "is no URL"),
+        ("https://192.168.1.300/hooks/hush", "is no URL"),
         ("https://me:hush@hooks.slack.com/", "a name or a fragment"),
         ("https://hooks.slack.com/hush#", "a name or a fragment"),
         ("http://hooks.slack.com/hush", "unencrypted"),
