@@ -18,7 +18,8 @@ MOST_TOLD: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """Each method opens a `store`, and is called on a thread. `deadline`: for how long a lead that is re-opened is polled."""
+    """Each method opens a `store`, and is called on a thread. Raises Busy where that is locked: at once, if the store never
+    waits. `deadline`: for how long a lead that is re-opened is polled."""
 
     store: Callable[[], AbstractContextManager[Store]]
     clock: Callable[[], float]

@@ -30,6 +30,9 @@ FAILURES: Final = "/v1/failures"
 RESYNC: Final = "/v1/resync"
 RESOLVE: Final = "/v1/resolve"
 JSON: Final = "application/json"
+UNDER_WAY: Final = {
+    "error": "still under way, and may still be done; see what became of it before you repeat it"
+}
 OWN: Final = (RESYNC, RESOLVE)
 """Where the bridge's own page posts to."""
 
@@ -79,9 +82,10 @@ def _resync(acts: Acts, bounds: Bounds) -> Endpoint:
 
     async def resync(request: Request) -> Response:
         wish = resync_of(await _json(request, bounds))
-        async with asyncio.timeout(bounds.answer_seconds):
-            leads = await _to_its_end(done(wish, request))
-        return JSONResponse({"leads": leads}) if wish.dry_run else JSONResponse({"reopened": leads}, 202)
+        if wish.dry_run:
+            async with asyncio.timeout(bounds.answer_seconds):
+                return JSONResponse({"leads": await _to_its_end(done(wish, request))})
+        return await _carried_out("reopened", done(wish, request), request, bounds)
 
     return resync
 
@@ -96,10 +100,22 @@ def _resolve(acts: Acts, bounds: Bounds) -> Endpoint:
 
     async def resolve(request: Request) -> Response:
         word = resolve_of(await _json(request, bounds))
-        async with asyncio.timeout(bounds.answer_seconds):
-            return JSONResponse({"settled": await _to_its_end(done(word, request))}, 202)
+        return await _carried_out("settled", done(word, request), request, bounds)
 
     return resolve
+
+
+async def _carried_out(
+    what: str, work: Coroutine[Any, Any, int], request: Request, bounds: Bounds
+) -> JSONResponse:
+    """The answer to what changes something. Who is told of a failure may ask again, so what goes on is not called one."""
+    try:
+        async with asyncio.timeout(bounds.answer_seconds):
+            return JSONResponse({what: await _to_its_end(work)}, 202)
+    except (TimeoutError, asyncio.CancelledError):
+        # The time is up, or the server stops.
+        log.warning("request still under way", path=request.scope["path"])
+        return JSONResponse(UNDER_WAY, 504)
 
 
 def _trusted(endpoint: Endpoint, doorkeeper: Doorkeeper) -> Endpoint:
@@ -132,20 +148,20 @@ class _OneAtATime:
             self._lock.release()
 
 
-UNDER_WAY: Final[set[asyncio.Task[Any]]] = set()
+GOING_ON: Final[set[asyncio.Task[Any]]] = set()
 """Held, for an event loop does not hold its tasks."""
 
 
 async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
     """What the work gives. It goes on where its caller has gone or has waited too long: a thread cannot be stopped."""
     task = asyncio.create_task(work)
-    UNDER_WAY.add(task)
+    GOING_ON.add(task)
     task.add_done_callback(_over)
     return await asyncio.shield(task)
 
 
 def _over(task: asyncio.Task[Any]) -> None:
-    UNDER_WAY.discard(task)
+    GOING_ON.discard(task)
     if not task.cancelled():
         task.exception()  # else one that nobody waits for any more would be told as never looked at
 

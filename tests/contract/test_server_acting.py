@@ -33,7 +33,7 @@ def failures() -> Iterator[Failure]:
 
 
 class Inside:
-    """What is behind the routes: keeps what it is asked for. While not `open`, no listing and no resync comes to an end."""
+    """What is behind the routes: keeps what it is asked for. While not `open`, nothing comes to an end."""
 
     def __init__(self) -> None:
         self.wishes: list[object] = []
@@ -53,10 +53,12 @@ class Inside:
         return listing(7, failures(), NOW, rows)
 
     async def resync(self, wish: Resync) -> int:
+        self.at_work += 1
         await self.open.wait()
         return self._keep(wish)
 
     async def resolve(self, word: Resolve) -> int:
+        await self.open.wait()
         return self._keep(word) if word.delivery != 99 else 0
 
     def _keep(self, wish: object) -> int:
@@ -69,13 +71,18 @@ class Inside:
 Use = Callable[[httpx.AsyncClient, Inside], Awaitable[None]]
 
 
+def server_of(inside: Inside, token: str | None = TOKEN, **more: Any) -> LocalServer:
+    acts = Acts(inside.failures, inside.resync, inside.resolve)
+    secret = None if token is None else SecretStr(token)
+    return LocalServer(
+        create_app(intake=nothing, status=nothing, token=secret, acts=acts, **more), "127.0.0.1:0"
+    )
+
+
 def served(use: Use, token: str | None = TOKEN, **more: Any) -> None:
     async def run() -> None:
         inside = Inside()
-        acts = Acts(inside.failures, inside.resync, inside.resolve)
-        secret = None if token is None else SecretStr(token)
-        app = create_app(intake=nothing, status=nothing, token=secret, acts=acts, **more)
-        server = LocalServer(app, "127.0.0.1:0")
+        server = server_of(inside, token, **more)
         await server.start()
         try:
             async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
@@ -274,17 +281,47 @@ def test_leads_are_re_opened_as_by_the_command_and_each_time_is_a_line_in_the_lo
         assert (line["named"], line["by_reason"]) == (len(meant.queue_ids), bool(meant.reason))
 
 
-def test_what_takes_too_long_is_done_and_logged_all_the_same() -> None:
+UNDER_WAY = "still under way, and may still be done; see what became of it before you repeat it"
+GOES_ON: Sequence[Any] = (
+    ("/v1/resync", {}, "leads re-opened by a caller"),
+    ("/v1/resolve", {"delivery": 17, "as": "done"}, "doubt settled by a caller"),
+)
+
+
+@pytest.mark.parametrize(("path", "body", "event"), GOES_ON)
+def test_what_takes_too_long_is_no_failure_for_it_is_done_and_logged_all_the_same(
+    path: str, body: Any, event: str
+) -> None:
     async def use(client: httpx.AsyncClient, inside: Inside) -> None:
         inside.open.clear()
-        assert (await client.post("/v1/resync", json={}, headers=AUTH)).status_code == 503
+        answer = await client.post(path, json=body, headers=AUTH)
+        assert (answer.status_code, answer.json()["error"]) == (504, UNDER_WAY)
         inside.open.set()
         while not inside.wishes:
             await client.get("/healthz")
 
     with capture_logs() as logs:
         served(use, answer_seconds=0.05)
-    assert [each["event"] for each in logs] == ["request not served", "leads re-opened by a caller"]
+    assert [each["event"] for each in logs] == ["request still under way", event]
+
+
+def test_a_server_that_stops_does_not_call_a_failure_what_goes_on() -> None:
+    async def run() -> None:
+        inside, bodies = Inside(), ({}, {"dry_run": True})
+        inside.open.clear()
+        server = server_of(inside)
+        await server.start()
+        async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
+            asked = [
+                asyncio.create_task(client.post("/v1/resync", json=body, headers=AUTH)) for body in bodies
+            ]
+            while inside.at_work < len(bodies):
+                await client.get("/healthz")
+            await server.stop()
+            codes = [(answer.status_code, answer.json()["error"]) for answer in await asyncio.gather(*asked)]
+            assert codes == [(504, UNDER_WAY), (503, "not possible at the moment; try again later")]
+
+    asyncio.run(run())
 
 
 def test_a_dry_run_counts_and_a_reason_is_in_no_log() -> None:
