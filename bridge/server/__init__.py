@@ -9,12 +9,13 @@ from bridge.server.listening import LocalServer, serve
 from bridge.server.metrics import Calls, Counted, Measured
 from bridge.server.overview import Overview, Side, Slip
 from bridge.server.routes import Readiness
-from bridge.server.wishes import Resolve, Resync
+from bridge.server.wishes import Found, Resolve, Resync
 
 __all__ = [
     "Acts",
     "Calls",
     "Counted",
+    "Found",
     "LocalServer",
     "Measured",
     "Overview",

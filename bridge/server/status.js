@@ -123,7 +123,7 @@
     if (!found) return;
     const leads = count(found.leads, "lead");
     if (!(await certain(`Retry ${leads} ${which}?`, `Retry ${leads}`))) return;
-    const made = await post("v1/resync", wish);
+    const made = await post("v1/resync", { ...wish, until: found.at });
     const them = made && made.reopened === 1 ? "it" : "them";
     if (made) await done(`${count(made.reopened, "lead")} re-opened; the numbers above show what becomes of ${them}.`);
   };

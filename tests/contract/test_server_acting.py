@@ -16,7 +16,8 @@ from bridge.errors import StoreError, UsageError
 from bridge.policy.rating import Rate
 from bridge.ports import Failure, Selection
 from bridge.reports import Listing, listing
-from bridge.server import Acts, LocalServer, Resolve, Resync, create_app
+from bridge.server import Acts, Found, LocalServer, Resolve, Resync, create_app
+from bridge.server.wishes import NO_MOMENT
 from tests.contract.test_server import AUTH, TOKEN, WRONG
 from tests.contract.test_server_metrics import nothing
 
@@ -52,10 +53,10 @@ class Inside:
             self.at_work -= 1
         return listing(7, failures(), NOW, rows)
 
-    async def resync(self, wish: Resync) -> int:
+    async def resync(self, wish: Resync) -> Found:
         self.at_work += 1
         await self.open.wait()
-        return self._keep(wish)
+        return Found(self._keep(wish), NOW)
 
     async def resolve(self, word: Resolve) -> int:
         await self.open.wait()
@@ -262,6 +263,8 @@ WISHES: Sequence[Any] = (
     ({"queue_ids": ["a", "b"]}, Resync(Selection(("failed", "unprocessed", "expired"), ("a", "b")))),
     ({"states": ["synced"], "refetch": True, "force": True},
      Resync(Selection(("synced",)), refetch=True, force=True)),
+    ({"until": NOW}, Resync(Selection(until=NOW))),
+    ({"since": "2026-01-02T03:04:05.9", "until": "2026-01-02T04:04:05.9+01:00"}, Resync(Selection(since=NOW, until=NOW))),
 )  # fmt: skip
 
 
@@ -327,7 +330,7 @@ def test_a_server_that_stops_does_not_call_a_failure_what_goes_on() -> None:
 def test_a_dry_run_counts_and_a_reason_is_in_no_log() -> None:
     async def use(client: httpx.AsyncClient, inside: Inside) -> None:
         answer = await client.post("/v1/resync", json={"reason": SECRET, "dry_run": True}, headers=AUTH)
-        assert (answer.status_code, answer.json()) == (200, {"leads": 3})
+        assert (answer.status_code, answer.json()) == (200, {"leads": 3, "at": NOW})
         await client.post("/v1/resync", json={"reason": SECRET, "queue_ids": [SECRET]}, headers=AUTH)
 
     with capture_logs() as logs:
@@ -354,14 +357,33 @@ def test_a_doubt_is_settled_by_the_number_of_its_delivery() -> None:
     assert told == [("doubt settled by a caller", 17, True), ("doubt settled by a caller", 17, False)]
 
 
+EMPTY = "is empty, which chooses nothing; say which, or leave it out for all"
 WRONGLY: Sequence[Any] = (
     (
         "/v1/resync",
         {"states": [1], "force": "yes", "queue_ids": "q", "evil": 1, "reason": "x" * 1001},
         ["states.0: Input should be a valid string", "queue_ids: Input should be a valid list",
          "reason: String should have at most 1000 characters", "force: Input should be a valid boolean",
-         "evil: no such field; there are state, states, queue_ids, reason, mapping, refetch, force, dry_run"],
+         "evil: no such field; there are state, states, queue_ids, since, until, reason, mapping, refetch, force, dry_run"],
     ),
+    (
+        "/v1/resync",
+        {"states": [], "queue_ids": [], "reason": "  ", "state": " ", "mapping": None},
+        [f"state: {EMPTY}", f"states: {EMPTY}", f"queue_ids: {EMPTY}", f"reason: {EMPTY}",
+         "mapping: Input should be a valid string"],
+    ),
+    ("/v1/resync", {"reason": ""}, [f"reason: {EMPTY}"]),
+    (
+        "/v1/resync",
+        {"since": "yesterday", "until": True},
+        [f"since: {NO_MOMENT}", "until: Input should be a valid number"],
+    ),
+    (
+        "/v1/resync",
+        '{"queue_ids": ["q"], "force": false, "states": ["failed"], "force": true, "queue_ids": []}',
+        ["force: is told more than once; tell it once", "queue_ids: is told more than once; tell it once"],
+    ),
+    ("/v1/resolve", '{"delivery": 1, "as": "not-done", "as": "done"}', ["as: is told more than once; tell it once"]),
     (
         "/v1/resync",
         {"states": ["sold", "synced"]},

@@ -212,6 +212,21 @@ def test_failures_are_shown_found_and_retried_until_they_are_synced(page: Browse
     assert page.js("document.activeElement.id") == "failures"
 
 
+def test_what_fails_while_the_question_is_open_is_not_retried(page: Browser, watched: Watched) -> None:
+    watched.leads("asked", 2)
+    shown(page)
+    page.js("document.querySelector('#listing button[data-state=unprocessed]').click()")
+    page.until("sure.open")
+    assert page.js("question.textContent").startswith("Retry 2 leads of the state unprocessed")
+    late = watched.leads("late", 3)
+    watched.create(*(f"{name}{n}@example.com" for name in ("asked", "late") for n in range(3)))
+    page.js(YES)
+    told(page, "2 leads re-opened")
+    until(lambda: watched.simulator.written("asked1@example.com"), "what was asked about is synced")
+    assert {watched.state(one) for one in late} == {"unprocessed"}
+    watched.bridge("resync", "--state", "unprocessed")
+
+
 def test_by_keyboard_alone(page: Browser, watched: Watched) -> None:
     watched.leads("key", 1)
     watched.create("key0@example.com")
