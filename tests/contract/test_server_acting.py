@@ -131,6 +131,34 @@ def test_guesses_are_counted_over_all_paths() -> None:
     served(use, wrong_tokens=Rate(3, 0.001))
 
 
+def test_who_shows_no_token_guesses_none() -> None:
+    async def use(client: httpx.AsyncClient, inside: Inside) -> None:
+        for path in ("/v1/failures", "/v1/failures", "/v1/failures?limit=1", "/v1/failures"):
+            assert (await client.get(path)).status_code == 401
+        for path in ("/v1/leads", "/v1/resync", "/v1/resolve"):
+            answer = await client.post(path, json={})
+            assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert (await client.get("/v1/failures", headers=AUTH)).status_code == 200
+
+    served(use, wrong_tokens=Rate(2, 0.001))
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "Cross-Site "])
+def test_pages_of_other_sites_are_refused_and_count_as_no_guess(site: str) -> None:
+    async def use(client: httpx.AsyncClient, inside: Inside) -> None:
+        page = {"Sec-Fetch-Site": site.strip()}
+        for headers in (page, {**page, **AUTH}, {**page, "Authorization": "Bearer wrong"}) * 2:
+            assert (await client.get("/v1/failures", headers=headers)).status_code == 403
+            for path in ("/v1/leads", "/v1/resync", "/v1/resolve"):
+                assert (await client.post(path, json={}, headers=headers)).status_code == 403
+        for own in ("same-origin", "none"):
+            told = {**AUTH, "Sec-Fetch-Site": own}
+            assert (await client.get("/v1/failures", headers=told)).status_code == 200
+        assert (await client.get("/healthz", headers=page)).status_code == 200
+
+    served(use, wrong_tokens=Rate(2, 0.001))
+
+
 ORIGINS: Sequence[Any] = (
     ("http://{}", None, True),
     ("HTTP://bridge.example:8437", "Bridge.Example:8437", True),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
+import httpx
 import pytest
 
 from bridge.store import open_store
@@ -65,7 +66,11 @@ def doubtful(bridge: Bridge) -> None:
 
 @contextmanager
 def serving(bridge: Bridge, port: int) -> Iterator[Running]:
-    server = {"BRIDGE_SERVER__LISTEN": f"127.0.0.1:{port}", "BRIDGE_SERVER__TOKEN": TOKEN}
+    server = {
+        "BRIDGE_SERVER__LISTEN": f"127.0.0.1:{port}",
+        "BRIDGE_SERVER__HOSTS": "bridge.example.com",
+        "BRIDGE_SERVER__TOKEN": TOKEN,
+    }
     with bridge.start("run", env=server) as running:
         running.until("listening")
         yield running
@@ -144,6 +149,11 @@ def test_it_asks_nobody_but_the_bridge_and_keeps_the_token_to_itself(page: Brows
     assert TOKEN not in page.js("document.documentElement.outerHTML")
     assert "owned" not in page.js("document.title")
     assert "lead0@" not in page.js("document.body.textContent")
+
+
+def test_it_is_there_by_the_names_that_the_settings_know(watched: Watched) -> None:
+    by = {"evil.example": 403, "bridge.example.com": 200, "localhost:1": 200}
+    assert {host: httpx.get(watched.url, headers={"Host": host}).status_code for host in by} == by
 
 
 def test_what_changes_is_shown_without_a_reload_and_the_reader_is_left_alone(
