@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bridge.errors import UsageError
 from bridge.ports import Selection, Store
 from bridge.reports import MOST_READ, Listing, listing, one_line
-from bridge.server import Resolve, Resync
+from bridge.server import Found, Resolve, Resync
 
 MOST_TOLD: Final = 20
 """QueueIds that are named as not tracked."""
@@ -18,7 +18,8 @@ MOST_TOLD: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """Each method opens a `store`, and is called on a thread. `deadline`: for how long a lead that is re-opened is polled."""
+    """Each method opens a `store`, and is called on a thread. Raises Busy where that is locked: at once, if the store never
+    waits. `deadline`: for how long a lead that is re-opened is polled."""
 
     store: Callable[[], AbstractContextManager[Store]]
     clock: Callable[[], float]
@@ -29,16 +30,18 @@ class Acting:
         with self.store() as store, store.snapshot():
             return listing(*store.matching(selection, MOST_READ), self.clock(), rows)
 
-    def resync(self, wish: Resync) -> int:
-        """How many leads were re-opened, or would be. Raises UsageError where one that is named is not tracked."""
+    def resync(self, wish: Resync) -> Found:
+        """How many leads were re-opened, or would be. Those that would be stand so since then at the latest: whoever is told
+        how many can have just these, `until` then. Raises UsageError where one that is named is not tracked.
+        """
         now, meant = self.clock(), wish.selection
         with self.store() as store:
             if unknown := store.untracked(meant.queue_ids):
                 raise UsageError(*_not_tracked(unknown))
             if wish.dry_run:
-                return store.count(meant)
+                return Found(store.count(replace(meant, until=min(now, meant.until or now))), now)
             told = {"refetch": wish.refetch, "force": wish.force}
-            return store.resync(meant, now, **told, deadline_at=now + self.deadline)
+            return Found(store.resync(meant, now, **told, deadline_at=now + self.deadline), now)
 
     def resolve(self, word: Resolve) -> int:
         """How many deliveries were settled by this word."""

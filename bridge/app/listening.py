@@ -18,7 +18,7 @@ from bridge.app.watching import Watching
 from bridge.model import Json, Track
 from bridge.pipeline.desk import Desk
 from bridge.scheduler import Machine
-from bridge.server import Acts, LocalServer, Readiness, create_app
+from bridge.server import Acts, LocalServer, Readiness, create_app, known_hosts
 from bridge.settings import Server
 
 log = structlog.get_logger()
@@ -80,6 +80,7 @@ class Callers:
             measure=self.measure,
             look=Watching(self.measure, acting=token is not None),
             acts=self.acts(),
+            known=known_hosts(wanted.listen, wanted.hosts),
         )
 
 

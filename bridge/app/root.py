@@ -65,10 +65,12 @@ class App:
         return telemetry.Redactor(self.settings.secrets())
 
     @contextmanager
-    def store(self, *, create: bool = True) -> Iterator[SqliteStore]:
-        """The open store. Raises StoreError or Busy."""
+    def store(self, *, create: bool = True, wait: bool = True) -> Iterator[SqliteStore]:
+        """The open store. Raises StoreError or Busy: at once, unless it is to `wait` for who keeps it locked."""
         store = open_store(self.settings.state_dir, self.settings.account, create=create)
         try:
+            if not wait:
+                store.never_wait()
             yield store
         finally:
             store.close()

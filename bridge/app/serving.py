@@ -42,8 +42,7 @@ async def service(app: App, *, listen: bool) -> AsyncIterator[Service]:
         async with app.opening.sides(async_needed=async_needed) as sides, posting(settings) as post:
             counting = Counting(app.look, app.steady)
             built = machine(app, store, sides, directory.current, Watch(counting, post))
-            acting = Acting(partial(app.store, create=False), app.clock, app.deadline())
-            told = (settings.server, built, app.track, counting, acting)
+            told = (settings.server, built, app.track, counting, for_callers(app))
             async with listening(*told) if listen else nullcontext():
                 yield Service(built)
 
@@ -55,6 +54,11 @@ async def by_hand(app: App) -> AsyncIterator[Service]:
     with app.held() as store:
         async with app.opening.operations() as sink:
             yield Service(_machines(app, store).by_hand(sink))
+
+
+def for_callers(app: App) -> Acting:
+    """What callers with the token may do, by a store that leaves it to the desk to wait."""
+    return Acting(partial(app.store, create=False, wait=False), app.clock, app.deadline())
 
 
 def machine(app: App, store: Store, sides: Sides, mappings: Mappings, watch: Watch | None = None) -> Machine:

@@ -13,7 +13,7 @@ from bridge.model import LEADBYTE, Json
 from bridge.pipeline.gate import Gate
 from bridge.pipeline.pruning import CHECKPOINT as PRUNED
 from bridge.policy.health import SideState
-from bridge.reports import own_words
+from bridge.reports import own_words, side_words
 from bridge.server import Overview, Side, Slip
 
 
@@ -42,7 +42,7 @@ class Watching:
 def side(gate: Gate) -> Side:
     """How a gate's host is; its reason in our own words."""
     health = gate.health
-    reason = "" if health.state is SideState.UP else health.reason.partition(": ")[0]
+    reason = "" if health.state is SideState.UP else side_words(health.reason)
     return Side(str(health.state), health.reached, health.since or None, reason)
 
 

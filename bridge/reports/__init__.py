@@ -8,7 +8,7 @@ from bridge.reports.groups import Group
 from bridge.reports.listing import MOST_READ, Listing, listing, listing_html, listing_values
 from bridge.reports.masking import mask, mask_reason
 from bridge.reports.operations import operation_words
-from bridge.reports.ours import own_words
+from bridge.reports.ours import own_words, side_words
 from bridge.reports.page import write_html
 from bridge.reports.report import Lead, Report, build, iso
 from bridge.reports.text import write_text
@@ -31,6 +31,7 @@ __all__ = [
     "one_line",
     "operation_words",
     "own_words",
+    "side_words",
     "total",
     "write_csv",
     "write_findings",

@@ -5,16 +5,18 @@ of all this, `GET /v1/failures`, `POST /v1/resync` and `POST /v1/resolve` are fo
 from bridge.server.acting import Acts
 from bridge.server.app import create_app
 from bridge.server.connection import Patience
+from bridge.server.hosts import known_hosts
 from bridge.server.listening import LocalServer, serve
 from bridge.server.metrics import Calls, Counted, Measured
 from bridge.server.overview import Overview, Side, Slip
 from bridge.server.routes import Readiness
-from bridge.server.wishes import Resolve, Resync
+from bridge.server.wishes import Found, Resolve, Resync
 
 __all__ = [
     "Acts",
     "Calls",
     "Counted",
+    "Found",
     "LocalServer",
     "Measured",
     "Overview",
@@ -25,5 +27,6 @@ __all__ = [
     "Side",
     "Slip",
     "create_app",
+    "known_hosts",
     "serve",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -17,11 +17,11 @@ from starlette.routing import Route
 from bridge.errors import UsageError
 from bridge.model import Json
 from bridge.ports import Selection
-from bridge.reports import Listing, listing_html, listing_values
+from bridge.reports import Listing, listing_html, listing_values, one_line
 from bridge.server.answering import Endpoint, guarded
 from bridge.server.guard import Doorkeeper
-from bridge.server.reading import Bounds, body_of, json_of, kind_of
-from bridge.server.wishes import Resolve, Resync, listing_of, resolve_of, resync_of
+from bridge.server.reading import Bounds, body_of, json_of, kind_of, repeated_in
+from bridge.server.wishes import SHORT, Found, Resolve, Resync, listing_of, resolve_of, resync_of
 
 T = TypeVar("T")
 log = structlog.get_logger("bridge.server")
@@ -30,6 +30,9 @@ FAILURES: Final = "/v1/failures"
 RESYNC: Final = "/v1/resync"
 RESOLVE: Final = "/v1/resolve"
 JSON: Final = "application/json"
+UNDER_WAY: Final = {
+    "error": "still under way, and may still be done; see what became of it before you repeat it"
+}
 OWN: Final = (RESYNC, RESOLVE)
 """Where the bridge's own page posts to."""
 
@@ -38,12 +41,12 @@ OWN: Final = (RESYNC, RESOLVE)
 class Acts:
     """What can be done. Each may take long and opens a store of its own; each raises UsageError where the wish cannot be met.
 
-    `failures`: the selected ones, with so many rows at least. `resync`: how many leads were re-opened, or would be. `resolve`:
-    how many deliveries were in doubt.
+    `failures`: the selected ones, with so many rows at least. `resync`: how many leads were re-opened, or would be `until` the
+    moment it names. `resolve`: how many deliveries were in doubt.
     """
 
     failures: Callable[[Selection, int], Awaitable[Listing]]
-    resync: Callable[[Resync], Awaitable[int]]
+    resync: Callable[[Resync], Awaitable[Found]]
     resolve: Callable[[Resolve], Awaitable[int]]
 
 
@@ -72,16 +75,17 @@ def _failures(acts: Acts, bounds: Bounds) -> Endpoint:
 
 def _resync(acts: Acts, bounds: Bounds) -> Endpoint:
     async def done(wish: Resync, request: Request) -> int:
-        leads = await acts.resync(wish)
-        if not wish.dry_run:
-            log.info("leads re-opened by a caller", leads=leads, **_caller(request), **_told(wish))
+        leads = (await acts.resync(wish)).leads
+        log.info("leads re-opened by a caller", leads=leads, **_caller(request), **_told(wish))
         return leads
 
     async def resync(request: Request) -> Response:
         wish = resync_of(await _json(request, bounds))
-        async with asyncio.timeout(bounds.answer_seconds):
-            leads = await _to_its_end(done(wish, request))
-        return JSONResponse({"leads": leads}) if wish.dry_run else JSONResponse({"reopened": leads}, 202)
+        if wish.dry_run:
+            async with asyncio.timeout(bounds.answer_seconds):
+                found = await _to_its_end(acts.resync(wish))
+            return JSONResponse({"leads": found.leads, "at": found.at})
+        return await _carried_out("reopened", done(wish, request), request, bounds)
 
     return resync
 
@@ -96,10 +100,20 @@ def _resolve(acts: Acts, bounds: Bounds) -> Endpoint:
 
     async def resolve(request: Request) -> Response:
         word = resolve_of(await _json(request, bounds))
-        async with asyncio.timeout(bounds.answer_seconds):
-            return JSONResponse({"settled": await _to_its_end(done(word, request))}, 202)
+        return await _carried_out("settled", done(word, request), request, bounds)
 
     return resolve
+
+
+async def _carried_out(what: str, work: Awaitable[int], request: Request, bounds: Bounds) -> JSONResponse:
+    """The answer to what changes something. Who is told of a failure may ask again, so what goes on is not called one."""
+    try:
+        async with asyncio.timeout(bounds.answer_seconds):
+            return JSONResponse({what: await _to_its_end(work)}, 202)
+    except (TimeoutError, asyncio.CancelledError):
+        # The time is up, or the server stops.
+        log.warning("request still under way", path=request.scope["path"])
+        return JSONResponse(UNDER_WAY, 504)
 
 
 def _trusted(endpoint: Endpoint, doorkeeper: Doorkeeper) -> Endpoint:
@@ -132,20 +146,20 @@ class _OneAtATime:
             self._lock.release()
 
 
-UNDER_WAY: Final[set[asyncio.Task[Any]]] = set()
+GOING_ON: Final[set[asyncio.Future[Any]]] = set()
 """Held, for an event loop does not hold its tasks."""
 
 
-async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+async def _to_its_end(work: Awaitable[T]) -> T:
     """What the work gives. It goes on where its caller has gone or has waited too long: a thread cannot be stopped."""
-    task = asyncio.create_task(work)
-    UNDER_WAY.add(task)
+    task = asyncio.ensure_future(work)
+    GOING_ON.add(task)
     task.add_done_callback(_over)
     return await asyncio.shield(task)
 
 
-def _over(task: asyncio.Task[Any]) -> None:
-    UNDER_WAY.discard(task)
+def _over(task: asyncio.Future[Any]) -> None:
+    GOING_ON.discard(task)
     if not task.cancelled():
         task.exception()  # else one that nobody waits for any more would be told as never looked at
 
@@ -154,9 +168,14 @@ async def _json(request: Request, bounds: Bounds) -> Json:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind_of(request) != "json" or media != JSON:
         raise HTTPException(415, f"the content type must be {JSON}, in UTF-8")
-    value = await run_in_threadpool(json_of, await body_of(request, bounds))
+    body = await body_of(request, bounds)
+    value = await run_in_threadpool(json_of, body)
     if not isinstance(value, dict):
         raise UsageError("the body is no JSON object")
+    if twice := await run_in_threadpool(repeated_in, body):
+        raise UsageError(
+            *(f"{one_line(name)[:SHORT]}: is told more than once; tell it once" for name in twice)
+        )
     return value
 
 

@@ -12,16 +12,19 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from bridge.policy.rating import Rate
-from bridge.server.acting import OWN, Acts, acting_routes
+from bridge.server.acting import FAILURES, OWN, Acts, acting_routes
 from bridge.server.answering import as_json
-from bridge.server.guard import Doorkeeper, Guard, SecretPath, known
+from bridge.server.guard import Doorkeeper, Guard, SecretPath
+from bridge.server.guard import known as known_path
+from bridge.server.hosts import Known
 from bridge.server.metrics import Measure, metrics_route
 from bridge.server.overview import Look
 from bridge.server.reading import Bounds
 from bridge.server.routes import Health, Intake, Readiness, health_routes, leads_route
-from bridge.server.status import status_routes
+from bridge.server.status import PAGE, STATUS, status_routes
 from bridge.server.webhook import BASE, Changed, webhook_route
 
+PEOPLE: Final = frozenset((PAGE, STATUS, FAILURES, *OWN))
 REQUESTS: Final = Rate(200, 100.0)
 WRONG_TOKENS: Final = Rate(10, 1.0)
 
@@ -37,6 +40,7 @@ def create_app(
     measure: Measure | None = None,
     look: Look | None = None,
     acts: Acts | None = None,
+    known: Known | None = None,
     max_body: int = 2**20,
     body_seconds: float = 30.0,
     answer_seconds: float = 20.0,
@@ -53,7 +57,7 @@ def create_app(
     no metrics. `look` is asked for each status page; without it there is none. `acts` are for whoever has the `token`.
     A body has at most `max_body` bytes and arrives within `body_seconds`; `intake`, `status`, `measure`, `look`, `acts` and
     `changed` have `answer_seconds`. `requests` come in at each path (429 beyond that; the webhook is answered all the same),
-    `wrong_tokens` from each address.
+    `wrong_tokens` from each address. With `known` what is for people is answered to who asks by such a host only.
     """
     bounds = Bounds(max_body, body_seconds, answer_seconds)
     routes, outer = health_routes(status, ready, bounds), list[Middleware]()
@@ -68,14 +72,17 @@ def create_app(
     if changed and webhook_token and webhook_token.get_secret_value():
         routes.append(webhook_route(changed, bounds, requests))
         outer.append(Middleware(SecretPath, base=BASE, secret=webhook_token, rate=wrong_tokens))
-    return _application(routes, outer, requests)
+    return _application(routes, outer, requests, known)
 
 
-def _application(routes: list[Route], outer: list[Middleware], requests: Rate) -> Starlette:
+def _application(
+    routes: list[Route], outer: list[Middleware], requests: Rate, known_host: Known | None
+) -> Starlette:
     paths = [route.path for route in routes]
-    always = [path for path in paths if path == known(BASE)]
+    always = [path for path in paths if path == known_path(BASE)]
     own = [path for path in paths if path in OWN]
-    guard = Middleware(Guard, paths=paths, always=always, rate=requests, own=own)
+    who = {"paths": paths, "always": always, "own": own, "people": PEOPLE}
+    guard = Middleware(Guard, rate=requests, known=known_host, **who)
     app = Starlette(routes=routes, middleware=[*outer, guard], exception_handlers={HTTPException: as_json})
     app.router.redirect_slashes = False
     return app

@@ -17,9 +17,13 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge.policy.rating import Bucket, Guesses, Rate
+from bridge.server.hosts import Known
 
 FRAMING: Final = frozenset((b"transfer-encoding", b"content-length"))
+ELSEWHERE: Final = frozenset((b"cross-site", b"same-site"))
 GUESSED: Final = "too many wrong tokens; try again later"
+NOT_FOR_PAGES: Final = "not for web pages"
+UNKNOWN_HOST: Final = "not by this name; if it is the bridge's, add it to BRIDGE_SERVER__HOSTS"
 
 
 def known(base: str) -> str:
@@ -66,7 +70,7 @@ class Guard:
     Each of `paths` has a bucket of its own, and all other paths one together, so that a flood at one of them does not
     make a health check fail. An `Origin` header comes from a web page only: no page has any business here but the bridge's own,
     at the paths of `own`, which want the token. The paths of `always` are open however many come, and whatever they say they
-    are: SecretPath has judged them.
+    are: SecretPath has judged them. The paths of `people` are for who asks by a name that is `known`.
     """
 
     def __init__(
@@ -77,8 +81,11 @@ class Guard:
         always: Collection[str],
         rate: Rate,
         own: Collection[str] = (),
+        people: Collection[str] = (),
+        known: Known | None = None,
     ) -> None:
         self._app, self._always, self._own = app, frozenset(always), frozenset(own)
+        self._people, self._known = frozenset(people), known
         self._others = Bucket(rate)
         self._buckets = {path: Bucket(rate) for path in paths}
 
@@ -98,7 +105,9 @@ class Guard:
         if names >= FRAMING:
             return JSONResponse({"error": "the body's length is told twice"}, 400, {"Connection": "close"})
         if b"origin" in names and not judged and not (scope["path"] in self._own and _is_own(scope)):
-            return JSONResponse({"error": "not for web pages"}, 403)
+            return JSONResponse({"error": NOT_FOR_PAGES}, 403)
+        if self._known and scope["path"] in self._people and not _by_a(self._known, scope):
+            return JSONResponse({"error": UNKNOWN_HOST}, 403)
         return None
 
     def _wait(self, path: str) -> float:
@@ -109,6 +118,11 @@ def _is_own(scope: Scope) -> bool:
     """Whether the one Origin is the place that was asked: a page of this server, perhaps behind a TLS proxy."""
     origins, hosts = (_all(scope, name) for name in (b"origin", b"host"))
     return len(origins) == len(hosts) == 1 and origins[0] in {b"http://" + hosts[0], b"https://" + hosts[0]}
+
+
+def _by_a(known: Known, scope: Scope) -> bool:
+    hosts = _all(scope, b"host")
+    return len(hosts) == 1 and known(hosts[0].decode("latin-1"))
 
 
 def _all(scope: Scope, wanted: bytes) -> list[bytes]:
@@ -122,8 +136,15 @@ class Doorkeeper:
         self._token, self._guesses = token, Guesses(rate)
 
     def admit(self, request: Request) -> None:
-        """Raises HTTPException 401 without the token, 429 where the caller has guessed too often."""
+        """Raises HTTPException 401 without the token, 429 where the caller has guessed too often, 403 for other sites' pages.
+
+        Who shows no token guesses none: any page that a browser here has open can ask so.
+        """
+        if ELSEWHERE.intersection(_all(request.scope, b"sec-fetch-site")):
+            raise HTTPException(403, NOT_FOR_PAGES)
         given = [value for name, value in request.headers.raw if name == b"authorization"]
+        if not given:
+            raise _no_token()
         scheme, _, credentials = (given[0] if len(given) == 1 else b"").partition(b" ")
         right = hmac.compare_digest(credentials.strip(), self._token) and scheme.lower() == b"bearer"
         address = request.client.host if request.client else ""
@@ -131,7 +152,11 @@ class Doorkeeper:
         if wait:
             raise HTTPException(429, GUESSED, _after(wait))
         if not right:
-            raise HTTPException(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
+            raise _no_token()
+
+
+def _no_token() -> HTTPException:
+    return HTTPException(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
 
 
 def _after(wait: float) -> dict[str, str]:

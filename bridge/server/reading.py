@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,7 @@ from bridge.intake import BadLine, Kind, read_tracks
 from bridge.model import Json, Track
 
 MOST_REFUSED: Final = 1000
+MOST_REPEATED: Final = 20
 PATIENCE: Final = 8
 KINDS: Final[Mapping[str, Kind]] = {
     "": "auto",
@@ -81,6 +83,21 @@ def json_of(body: bytes) -> Json | None:
         return lenient(body.decode("utf-8-sig"))
     except UnicodeDecodeError:
         return None
+
+
+def repeated_in(body: bytes) -> list[str]:
+    """Names that an object in a body has more than once, a few of them. `json_of` must have read it."""
+    found: dict[str, None] = {}
+
+    def look(pairs: list[tuple[str, Json]]) -> None:
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen and len(found) < MOST_REPEATED:
+                found[name] = None
+            seen.add(name)
+
+    json.loads(body.decode("utf-8-sig"), object_pairs_hook=look)
+    return list(found)
 
 
 def tracks_of(body: bytes, kind: Kind) -> tuple[list[Track], list[BadLine]]:

@@ -58,8 +58,8 @@
   const failed = async (answer) => {
     if (answer.status === 401) return "That is not the token.";
     if (answer.status === 429) return `Not so fast: try again in ${answer.headers.get("Retry-After")} seconds.`;
-    if (answer.status === 503) return "The bridge takes too long; what was asked may still be done: read the failures again.";
-    const { error, problems = [] } = await answer.json().catch(() => ({ error: `HTTP ${answer.status}` }));
+    const { error, problems = [] } = await answer.json().catch(() => ({}));
+    if (answer.status === 504 || !error) return "It may still be done: read the failures again before you repeat it.";
     return `Not done: ${[error, ...problems].join("; ")}.`;
   };
   /* The answer; undefined, and the reason told, where it is not what was hoped for. */
@@ -123,7 +123,7 @@
     if (!found) return;
     const leads = count(found.leads, "lead");
     if (!(await certain(`Retry ${leads} ${which}?`, `Retry ${leads}`))) return;
-    const made = await post("v1/resync", wish);
+    const made = await post("v1/resync", { ...wish, until: found.at });
     const them = made && made.reopened === 1 ? "it" : "them";
     if (made) await done(`${count(made.reopened, "lead")} re-opened; the numbers above show what becomes of ${them}.`);
   };

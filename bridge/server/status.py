@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -13,6 +14,8 @@ from bridge.server.board import POLICY, board
 from bridge.server.overview import Look, Overview, values
 from bridge.server.reading import Bounds
 
+PAGE: Final = "/"
+STATUS: Final = "/v1/status"
 SAFE = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "same-origin",
@@ -33,4 +36,4 @@ def status_routes(look: Look, bounds: Bounds) -> list[Route]:
     async def numbers(_: Request) -> Response:
         return JSONResponse(values(await seen()))
 
-    return [Route("/", guarded(page)), Route("/v1/status", guarded(numbers))]
+    return [Route(PAGE, guarded(page)), Route(STATUS, guarded(numbers))]

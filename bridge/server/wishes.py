@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from bridge.errors import UsageError
 from bridge.model import Json
@@ -22,16 +24,45 @@ MOST_ROWS: Final = 2000
 
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
 Model = TypeVar("Model", bound=BaseModel)
+Sized = TypeVar("Sized", bound=str | list[str])
+
+
+def _some(value: Sized) -> Sized:
+    """An empty condition is none, so that all leads were meant: hardly what its sender wanted."""
+    if not (value.strip() if isinstance(value, str) else value):
+        raise PydanticCustomError(
+            "empty", "is empty, which chooses nothing; say which, or leave it out for all"
+        )
+    return value
+
+
+def _moment(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        at = datetime.fromisoformat(value)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise PydanticCustomError("moment", "{text}", {"text": NO_MOMENT}) from None
+
+
+NO_MOMENT: Final = "is no time; write 2026-05-01T09:30 (UTC), or seconds as a dry run tells them"
+Chosen = Annotated[str, Field(max_length=1000), AfterValidator(_some)]
+Moment = Annotated[float, BeforeValidator(_moment), Field(ge=0, lt=10**11, allow_inf_nan=False)]
 
 
 class _Resync(BaseModel):
+    """What is left out is None, "" or []: of these none can be told."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    state: Text | None = None
-    states: Annotated[list[Text], Field(max_length=20)] = []
-    queue_ids: Annotated[list[Text], Field(max_length=MOST_NAMED)] = []
-    reason: Annotated[str, Field(max_length=1000)] = ""
-    mapping: Text | None = None
+    state: Chosen = ""
+    states: Annotated[list[Text], Field(max_length=20), AfterValidator(_some)] = []
+    queue_ids: Annotated[list[Text], Field(max_length=MOST_NAMED), AfterValidator(_some)] = []
+    since: Moment = None  # type: ignore[assignment]
+    until: Moment = None  # type: ignore[assignment]
+    reason: Chosen = ""
+    mapping: Chosen = ""
     refetch: bool = False
     force: bool = False
     dry_run: bool = False
@@ -64,6 +95,14 @@ class Resync:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """How many leads a wish is about, as it was looked at the moment `at` (epoch seconds)."""
+
+    leads: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Resolve:
     """A person's word on a delivery in doubt."""
 
@@ -83,8 +122,10 @@ def resync_of(value: Json) -> Resync:
     selection = Selection(
         states=states_meant(given, named=bool(told.queue_ids), refetch=told.refetch),
         queue_ids=tuple(told.queue_ids),
+        since=told.since,
+        until=told.until,
         reason=told.reason or None,
-        mapping=told.mapping,
+        mapping=told.mapping or None,
     )
     return Resync(selection, refetch=told.refetch, force=told.force, dry_run=told.dry_run)
 

@@ -17,6 +17,7 @@ from bridge.settings.values import (
     Days,
     Directory,
     HeaderName,
+    Hosts,
     Leads,
     Listen,
     Seconds,
@@ -150,6 +151,11 @@ class Server(Group):
 
     listen: Listen = Field(
         default="127.0.0.1:8437", description="HOST:PORT to listen on; empty for no server"
+    )
+    hosts: Hosts = Field(
+        default=(),
+        description="Further hosts, like bridge.example.com, by which the status page is asked for through a proxy on this "
+        "machine; a JSON list, or commas between them",
     )
     token: Secret = Field(
         default=UNSET,

@@ -43,4 +43,4 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(value, float):
         return f"{value:g}"
-    return "" if isinstance(value, SecretStr | dict) or value is None else str(value)
+    return "" if isinstance(value, SecretStr | dict | tuple) or value is None else str(value)

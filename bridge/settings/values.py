@@ -18,6 +18,8 @@ from bridge.model import Verdict
 WORDS: Final = (Verdict.FINAL, Verdict.PENDING, Verdict.QUARANTINED)
 PLAIN: Final = "write it like https://acme.example.com"
 WEBHOOK: Final = "copy the webhook's address again, all of it"
+ONLY_HOSTS: Final = "write hosts without scheme and port, like bridge.example.com, with commas between them"
+LIST: Final = f"is no list; {ONLY_HOSTS}"
 HOST: Final = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 
 
@@ -133,6 +135,25 @@ def _listen(value: str) -> str:
     return value
 
 
+def _hosts(value: object) -> object:
+    """Names and addresses, in lower case; an IPv6 address without its brackets."""
+    if isinstance(value, str):
+        value = _json_list(value) if value.strip() == "[]" or '"' in value else value.split(",")
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        wrong(LIST)
+    hosts = [one.strip().lower().removesuffix(".").removeprefix("[").removesuffix("]") for one in value]
+    if any(not HOST.fullmatch(host) and not _address(host) for host in hosts):
+        wrong(f"holds what is no host; {ONLY_HOSTS}")
+    return tuple(hosts)
+
+
+def _json_list(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        wrong(LIST)
+
+
 def _account(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", value):
         wrong("is no name; write 1 to 64 letters, digits, dots, dashes or underscores")
@@ -168,6 +189,7 @@ Webhook: TypeAlias = Annotated[SecretStr, AfterValidator(_webhook)]
 HeaderName: TypeAlias = Annotated[str, AfterValidator(_header)]
 UrlPath: TypeAlias = Annotated[str, AfterValidator(_path)]
 Listen: TypeAlias = Annotated[str, AfterValidator(_listen)]
+Hosts: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)]
 Account: TypeAlias = Annotated[str, AfterValidator(_account)]
 Directory: TypeAlias = Annotated[Path, AfterValidator(_directory)]
 Statuses: TypeAlias = Annotated[dict[str, Verdict], NoDecode, BeforeValidator(_statuses)]

@@ -16,7 +16,8 @@ from bridge.errors import StoreError, UsageError
 from bridge.policy.rating import Rate
 from bridge.ports import Failure, Selection
 from bridge.reports import Listing, listing
-from bridge.server import Acts, LocalServer, Resolve, Resync, create_app
+from bridge.server import Acts, Found, LocalServer, Resolve, Resync, create_app
+from bridge.server.wishes import NO_MOMENT
 from tests.contract.test_server import AUTH, TOKEN, WRONG
 from tests.contract.test_server_metrics import nothing
 
@@ -33,7 +34,7 @@ def failures() -> Iterator[Failure]:
 
 
 class Inside:
-    """What is behind the routes: keeps what it is asked for. While not `open`, no listing and no resync comes to an end."""
+    """What is behind the routes: keeps what it is asked for. While not `open`, nothing comes to an end."""
 
     def __init__(self) -> None:
         self.wishes: list[object] = []
@@ -52,11 +53,13 @@ class Inside:
             self.at_work -= 1
         return listing(7, failures(), NOW, rows)
 
-    async def resync(self, wish: Resync) -> int:
+    async def resync(self, wish: Resync) -> Found:
+        self.at_work += 1
         await self.open.wait()
-        return self._keep(wish)
+        return Found(self._keep(wish), NOW)
 
     async def resolve(self, word: Resolve) -> int:
+        await self.open.wait()
         return self._keep(word) if word.delivery != 99 else 0
 
     def _keep(self, wish: object) -> int:
@@ -69,13 +72,18 @@ class Inside:
 Use = Callable[[httpx.AsyncClient, Inside], Awaitable[None]]
 
 
+def server_of(inside: Inside, token: str | None = TOKEN, **more: Any) -> LocalServer:
+    acts = Acts(inside.failures, inside.resync, inside.resolve)
+    secret = None if token is None else SecretStr(token)
+    return LocalServer(
+        create_app(intake=nothing, status=nothing, token=secret, acts=acts, **more), "127.0.0.1:0"
+    )
+
+
 def served(use: Use, token: str | None = TOKEN, **more: Any) -> None:
     async def run() -> None:
         inside = Inside()
-        acts = Acts(inside.failures, inside.resync, inside.resolve)
-        secret = None if token is None else SecretStr(token)
-        app = create_app(intake=nothing, status=nothing, token=secret, acts=acts, **more)
-        server = LocalServer(app, "127.0.0.1:0")
+        server = server_of(inside, token, **more)
         await server.start()
         try:
             async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
@@ -121,6 +129,34 @@ def test_guesses_are_counted_over_all_paths() -> None:
         assert codes == [401, 401, 401, 429]
 
     served(use, wrong_tokens=Rate(3, 0.001))
+
+
+def test_who_shows_no_token_guesses_none() -> None:
+    async def use(client: httpx.AsyncClient, inside: Inside) -> None:
+        for path in ("/v1/failures", "/v1/failures", "/v1/failures?limit=1", "/v1/failures"):
+            assert (await client.get(path)).status_code == 401
+        for path in ("/v1/leads", "/v1/resync", "/v1/resolve"):
+            answer = await client.post(path, json={})
+            assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert (await client.get("/v1/failures", headers=AUTH)).status_code == 200
+
+    served(use, wrong_tokens=Rate(2, 0.001))
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "Cross-Site "])
+def test_pages_of_other_sites_are_refused_and_count_as_no_guess(site: str) -> None:
+    async def use(client: httpx.AsyncClient, inside: Inside) -> None:
+        page = {"Sec-Fetch-Site": site.strip()}
+        for headers in (page, {**page, **AUTH}, {**page, "Authorization": "Bearer wrong"}) * 2:
+            assert (await client.get("/v1/failures", headers=headers)).status_code == 403
+            for path in ("/v1/leads", "/v1/resync", "/v1/resolve"):
+                assert (await client.post(path, json={}, headers=headers)).status_code == 403
+        for own in ("same-origin", "none"):
+            told = {**AUTH, "Sec-Fetch-Site": own}
+            assert (await client.get("/v1/failures", headers=told)).status_code == 200
+        assert (await client.get("/healthz", headers=page)).status_code == 200
+
+    served(use, wrong_tokens=Rate(2, 0.001))
 
 
 ORIGINS: Sequence[Any] = (
@@ -255,6 +291,8 @@ WISHES: Sequence[Any] = (
     ({"queue_ids": ["a", "b"]}, Resync(Selection(("failed", "unprocessed", "expired"), ("a", "b")))),
     ({"states": ["synced"], "refetch": True, "force": True},
      Resync(Selection(("synced",)), refetch=True, force=True)),
+    ({"until": NOW}, Resync(Selection(until=NOW))),
+    ({"since": "2026-01-02T03:04:05.9", "until": "2026-01-02T04:04:05.9+01:00"}, Resync(Selection(since=NOW, until=NOW))),
 )  # fmt: skip
 
 
@@ -274,23 +312,53 @@ def test_leads_are_re_opened_as_by_the_command_and_each_time_is_a_line_in_the_lo
         assert (line["named"], line["by_reason"]) == (len(meant.queue_ids), bool(meant.reason))
 
 
-def test_what_takes_too_long_is_done_and_logged_all_the_same() -> None:
+UNDER_WAY = "still under way, and may still be done; see what became of it before you repeat it"
+GOES_ON: Sequence[Any] = (
+    ("/v1/resync", {}, "leads re-opened by a caller"),
+    ("/v1/resolve", {"delivery": 17, "as": "done"}, "doubt settled by a caller"),
+)
+
+
+@pytest.mark.parametrize(("path", "body", "event"), GOES_ON)
+def test_what_takes_too_long_is_no_failure_for_it_is_done_and_logged_all_the_same(
+    path: str, body: Any, event: str
+) -> None:
     async def use(client: httpx.AsyncClient, inside: Inside) -> None:
         inside.open.clear()
-        assert (await client.post("/v1/resync", json={}, headers=AUTH)).status_code == 503
+        answer = await client.post(path, json=body, headers=AUTH)
+        assert (answer.status_code, answer.json()["error"]) == (504, UNDER_WAY)
         inside.open.set()
         while not inside.wishes:
             await client.get("/healthz")
 
     with capture_logs() as logs:
         served(use, answer_seconds=0.05)
-    assert [each["event"] for each in logs] == ["request not served", "leads re-opened by a caller"]
+    assert [each["event"] for each in logs] == ["request still under way", event]
+
+
+def test_a_server_that_stops_does_not_call_a_failure_what_goes_on() -> None:
+    async def run() -> None:
+        inside, bodies = Inside(), ({}, {"dry_run": True})
+        inside.open.clear()
+        server = server_of(inside)
+        await server.start()
+        async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
+            asked = [
+                asyncio.create_task(client.post("/v1/resync", json=body, headers=AUTH)) for body in bodies
+            ]
+            while inside.at_work < len(bodies):
+                await client.get("/healthz")
+            await server.stop()
+            codes = [(answer.status_code, answer.json()["error"]) for answer in await asyncio.gather(*asked)]
+            assert codes == [(504, UNDER_WAY), (503, "not possible at the moment; try again later")]
+
+    asyncio.run(run())
 
 
 def test_a_dry_run_counts_and_a_reason_is_in_no_log() -> None:
     async def use(client: httpx.AsyncClient, inside: Inside) -> None:
         answer = await client.post("/v1/resync", json={"reason": SECRET, "dry_run": True}, headers=AUTH)
-        assert (answer.status_code, answer.json()) == (200, {"leads": 3})
+        assert (answer.status_code, answer.json()) == (200, {"leads": 3, "at": NOW})
         await client.post("/v1/resync", json={"reason": SECRET, "queue_ids": [SECRET]}, headers=AUTH)
 
     with capture_logs() as logs:
@@ -317,14 +385,33 @@ def test_a_doubt_is_settled_by_the_number_of_its_delivery() -> None:
     assert told == [("doubt settled by a caller", 17, True), ("doubt settled by a caller", 17, False)]
 
 
+EMPTY = "is empty, which chooses nothing; say which, or leave it out for all"
 WRONGLY: Sequence[Any] = (
     (
         "/v1/resync",
         {"states": [1], "force": "yes", "queue_ids": "q", "evil": 1, "reason": "x" * 1001},
         ["states.0: Input should be a valid string", "queue_ids: Input should be a valid list",
          "reason: String should have at most 1000 characters", "force: Input should be a valid boolean",
-         "evil: no such field; there are state, states, queue_ids, reason, mapping, refetch, force, dry_run"],
+         "evil: no such field; there are state, states, queue_ids, since, until, reason, mapping, refetch, force, dry_run"],
     ),
+    (
+        "/v1/resync",
+        {"states": [], "queue_ids": [], "reason": "  ", "state": " ", "mapping": None},
+        [f"state: {EMPTY}", f"states: {EMPTY}", f"queue_ids: {EMPTY}", f"reason: {EMPTY}",
+         "mapping: Input should be a valid string"],
+    ),
+    ("/v1/resync", {"reason": ""}, [f"reason: {EMPTY}"]),
+    (
+        "/v1/resync",
+        {"since": "yesterday", "until": True},
+        [f"since: {NO_MOMENT}", "until: Input should be a valid number"],
+    ),
+    (
+        "/v1/resync",
+        '{"queue_ids": ["q"], "force": false, "states": ["failed"], "force": true, "queue_ids": []}',
+        ["force: is told more than once; tell it once", "queue_ids: is told more than once; tell it once"],
+    ),
+    ("/v1/resolve", '{"delivery": 1, "as": "not-done", "as": "done"}', ["as: is told more than once; tell it once"]),
     (
         "/v1/resync",
         {"states": ["sold", "synced"]},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
@@ -15,12 +16,16 @@ import pytest
 from pydantic import SecretStr
 
 from bridge.app.seeing import Seen
-from bridge.app.watching import slips
-from bridge.errors import StoreError
+from bridge.app.watching import side, slips
+from bridge.errors import CallError, Denied, ServerFault, StoreError, Unreachable
+from bridge.leadbyte import verdict as leadbyte
+from bridge.leadsquared import verdict as leadsquared
+from bridge.pipeline.gate import Gate
 from bridge.policy.rating import Rate
+from bridge.policy.window import Limit
 from bridge.ports import Day, Status
 from bridge.reports.hints import hint
-from bridge.reports.ours import WAITING
+from bridge.reports.ours import UNSAID, WAITING, side_words
 from bridge.server import Calls, LocalServer, Overview, Readiness, Side, Slip, create_app
 from bridge.server.board import board
 from bridge.server.overview import values
@@ -236,6 +241,7 @@ def test_a_page_that_cannot_be_made_shows_nothing_of_the_inside(error: Exception
     assert "inside" not in answer.text
 
 
+AWAY = "cannot reach https://acme.example"
 FAILED = "LeadSquared failed with HTTP 502"
 REFUSED = "LeadSquared refused the call"
 LOOK = hint("failed", "push", "")
@@ -247,8 +253,14 @@ TWICE = hint("failed", "push", "(MXDuplicateEntryException)").rstrip(".")
     [
         ("failed", f"gave up after 8 attempts: {FAILED}: Jane", f"gave up after 8 attempts: {FAILED}"),
         ("failed", f"{REFUSED}: Jane (MXInvalidInputException)", f"{REFUSED} (MXInvalidInputException)"),
-        ("failed", f"{REFUSED} (MXOtherException)", f"{REFUSED} (MXOtherException)"),
-        ("waiting", "https://acme.example gave no answer", "https://acme.example gave no answer"),
+        ("failed", f"{REFUSED} (MXJaneDoeException)", REFUSED),
+        ("failed", f"{FAILED} (Jane Doe)", FAILED),
+        ("waiting", f"{AWAY}: no route to Jane", "cannot reach the other side"),
+        (
+            "failed",
+            "https://acme.example gave no whole answer in 30 s",
+            "the other side gave no whole answer in 30 s",
+        ),
         (
             "failed",
             "Jane already exists (MXDuplicateEntryException)",
@@ -260,7 +272,85 @@ TWICE = hint("failed", "push", "(MXDuplicateEntryException)").rstrip(".")
     ],
 )
 def test_of_an_error_only_our_own_words_are_open(state: str, reason: str | None, words: str) -> None:
-    error = {"queue_id": "jane@x.example", "stage": "push", "reason": reason, "at": 5.0, "n": 2}
-    told = {**error, "state": state, "target": "leadsquared", "quoted": ["Jane"]}
+    assert slip_of(state, reason) == Slip(5.0, "j…@x.example", "push", words, 2)
+
+
+def slip_of(state: str, reason: str | None, target: str = "leadsquared", stage: str = "push") -> Slip:
+    error = {"queue_id": "jane@x.example", "stage": stage, "reason": reason, "at": 5.0, "n": 2}
+    told = {**error, "state": state, "target": target, "quoted": ["Jane"]}
     (slip,) = slips(Seen(Status({}, None, None, {}, [told], {}), 9.0, 1))
-    assert slip == Slip(5.0, "j…@x.example", "push", words, 2)
+    return slip
+
+
+HOSTILE = (
+    "LeadSquared failed to assign Jane Doe (jane@doe.example, 12 High Street) to Bob",
+    "LeadSquared denied Jane Doe", "LeadByte refused Jane Doe", "LeadSquared says Jane", "LeadByte gave Jane Doe up",
+    "LeadSquared no longer knows Jane", "LeadSquared accepted Jane Doe", "LeadByte did not like Jane",
+    "LeadSquared answered Jane", "https://jane-doe-cv.example/07700900123 is not a valid website of Jane Doe, 12 High Street",
+    "https://jane.example answered HTTP 200 in a compression nobody asked for",
+    "https://jane.example gave no whole answer in 7700900123 s", "cannot reach https://jane.example",
+    "https://x.example says Jane", "LeadSquared failed with HTTP 7700900123", "LeadSquared failed with HTTP 502 and Jane",
+    "LeadSquared failed with HTTP \u0667\u0667\u0667", "LeadSquared failed\nJane", "LeadSquared denied the keys of Jane",
+    "LeadSquared denied the key (HTTP 7700900123)", "LeadSquared denied the keys: Jane",
+    "gave up after 7700900123 attempts: LeadSquared failed", "the answer was lost: Jane", "the answer was lost and Jane",
+    "LeadSquared failed with HTTP 502 (Jane)", "LeadSquared refused the call (MXJaneException)", "Jane (MXJaneException)",
+    "LeadSquared says too many calls (HTTP 429): its limit is 7700900123 calls in 1 s",
+    "an async mapping needs Jane", "LeadSquared refused the call: MX7700900123Exception", "Jane", "",
+)  # fmt: skip
+PRIVATE = re.compile(r"jane|\bdoe\b|\bbob\b|high street|770|\u0667", re.IGNORECASE)
+BEFORE = (
+    "",
+    "gave up after 8 attempts: ",
+    "the answer was lost: ",
+    "could not be confirmed before the deadline: ",
+)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("before", BEFORE)
+def test_nothing_that_the_other_side_said_is_open_whatever_it_looks_like(before: str, hostile: str) -> None:
+    places = [
+        (state, "push") for state in ("failed", "unprocessed", "in_doubt", "expired", "waiting", "pending")
+    ]
+    for state, stage in [*places, ("failed", "map")]:
+        for target in ("leadsquared", "leadbyte"):
+            shown = slip_of(state, before + hostile, target, stage).words
+            assert shown
+            assert not PRIVATE.search(shown), shown
+
+
+def side_of(*errors: CallError) -> Side:
+    gate = Gate("leadsquared", Limit(0, 1.0), lambda: 1.0, random.Random(1))  # noqa: S311 - no secret
+    for error in errors:
+        gate.health.failed(error, 100.0, 0.0)
+    return side(gate)
+
+
+def test_of_a_side_s_reason_only_our_own_words_are_open() -> None:
+    assert side_of() == Side("up", asked=False)
+    for error, words in (
+        (Denied("LeadSquared denied the keys: Jane (MXUnAuthorizedAccessException); check them"), "LeadSquared denied the keys"),
+        (Denied("LeadByte denied the key (HTTP 403): Jane: check the key"), "LeadByte denied the key (HTTP 403)"),
+        (ServerFault(f"{FAILED}: Jane"), FAILED),
+        (ServerFault(f"{FAILED} (Jane Doe)"), FAILED),
+        (Unreachable(f"{AWAY}: Jane"), AWAY),
+        (Unreachable("Jane"), UNSAID),
+    ):  # fmt: skip
+        assert side_of(*[error] * 3).reason == words
+
+
+def test_every_error_that_the_bridge_words_about_a_call_is_known() -> None:
+    answers = [(status, text) for status in (200, 204, 302, 400, 401, 403, 404, 408, 413, 429, 500, 503)
+               for text in ("", "<p>", "{", "[" * 200, '{"Status": "Error", "message": "Jane", "ExceptionType": "Jane"}',
+                            '{"ExceptionType": "MXUnAuthorizedAccessException", "ExceptionMessage": "Jane"}',
+                            '{"message": "invalid key of Jane"}', '{"message": "too many requests of Jane"}')]  # fmt: skip
+    told = set()
+    for status, text in answers:
+        for judged in (leadsquared.verdict, leadbyte.classify):
+            try:
+                judged(status, {}, text, NOW)
+            except CallError as error:
+                told.add(side_words(str(error)))
+    assert len(told) > 30
+    assert UNSAID not in told
+    assert not PRIVATE.search(" ".join(told))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import AbstractContextManager, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bridge.app.acting import MOST_TOLD, Acting
-from bridge.errors import UsageError
+from bridge.app.root import App
+from bridge.app.serving import for_callers
+from bridge.errors import Busy, UsageError
 from bridge.ports import Selection, Store
-from bridge.server import Resolve, Resync
-from bridge.store import open_store
+from bridge.server import Found, Resolve, Resync
+from bridge.settings import Settings
+from bridge.store import SqliteStore, open_store
 from tests.contract.store_account_contract import STEPS, in_doubt
 from tests.contract.store_asking_contract import LISTED, three_failures
 
@@ -30,11 +35,25 @@ def test_a_dry_run_counts_what_is_then_re_opened(acting: Acting) -> None:
     with acting.store() as store:
         three_failures(store)
     wish = Selection(queue_ids=("unknown", "q"), states=("unprocessed", "expired"))
-    assert acting.resync(Resync(wish, dry_run=True)) == 2
-    assert acting.resync(Resync(wish)) == 2
+    assert acting.resync(Resync(wish, dry_run=True)) == Found(2, NOW)
+    assert acting.resync(Resync(wish)) == Found(2, NOW)
     with acting.store() as store:
         assert STEPS.states(store) == {"failed": 1, "pending": 1, "waiting": 1}
         assert [item.deadline_at for item in store.claim_waiting(NOW, 1)] == [NOW + 100.0]
+
+
+def test_no_more_is_re_opened_than_a_dry_run_has_counted(tmp_path: Path) -> None:
+    times = iter((15.0, NOW, NOW))
+    acting = Acting(lambda: closing(open_store(tmp_path)), lambda: next(times), 100.0)
+    with acting.store() as store:
+        three_failures(store)
+    every = Selection(("failed", "unprocessed", "expired"))
+    counted = acting.resync(Resync(every, dry_run=True))
+    late = acting.resync(Resync(every, dry_run=True))
+    assert (counted.at, counted.leads < late.leads) == (15.0, True)
+    assert acting.resync(Resync(replace(every, until=counted.at))).leads == counted.leads
+    with acting.store() as store:
+        assert store.count(every) == late.leads - counted.leads
 
 
 def test_where_a_queue_id_is_not_tracked_nothing_is_re_opened(acting: Acting) -> None:
@@ -59,3 +78,23 @@ def test_failures_are_listed_and_a_doubt_is_settled(acting: Acting) -> None:
     assert acting.resolve(Resolve(1, done=True)) == 1
     assert acting.resolve(Resolve(1, done=True)) == 0
     assert acting.failures(Selection(LISTED), 10).count == 0
+
+
+def test_a_caller_waits_for_a_locked_database_no_longer_than_the_desk_lets_him(tmp_path: Path) -> None:
+    """Were the store patient too, what was answered as not possible would be done after that."""
+    app = App(Settings(state_dir=tmp_path), clock=lambda: NOW)
+    with app.store() as store:
+        three_failures(store)
+    acting = for_callers(app)
+    with acting.store() as store:
+        assert isinstance(store, SqliteStore)
+        assert store._database.conn.execute("PRAGMA busy_timeout").fetchone()[0] == 0
+    with closing(sqlite3.connect(tmp_path / "bridge.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for wish in (Resync(Selection()), Resync(Selection(), refetch=True)):
+            with pytest.raises(Busy):
+                acting.resync(wish)
+        with pytest.raises(Busy):
+            acting.resolve(Resolve(1, done=True))
+    with app.store() as store:
+        assert STEPS.states(store) == {"failed": 1, "unprocessed": 1, "expired": 1}

@@ -58,7 +58,7 @@ BRIDGE_LEADSQUARED__CONFIRM_FIRST_SECONDS=2 BRIDGE_LEADSQUARED__CONFIRM_MAX_SECO
 BRIDGE_LEADSQUARED__CONFIRM_DEADLINE_SECONDS=43200 BRIDGE_LEADSQUARED__CHANGES_SECONDS=30
 BRIDGE_LEADSQUARED__CHANGES_FIRST_SECONDS=86400 BRIDGE_LEADSQUARED__METRICS_SECONDS=60
 BRIDGE_RETRY__ATTEMPTS=8 BRIDGE_RETRY__FIRST_SECONDS=1 BRIDGE_RETRY__MAX_SECONDS=300 BRIDGE_HTTP__TIMEOUT_SECONDS=30
-BRIDGE_LOG__FORMAT=auto BRIDGE_LOG__LEVEL=info BRIDGE_SERVER__LISTEN=127.0.0.1:8437 BRIDGE_SERVER__TOKEN=
+BRIDGE_LOG__FORMAT=auto BRIDGE_LOG__LEVEL=info BRIDGE_SERVER__LISTEN=127.0.0.1:8437 BRIDGE_SERVER__HOSTS= BRIDGE_SERVER__TOKEN=
 BRIDGE_SERVER__WEBHOOK_TOKEN=
 BRIDGE_RETENTION__REPLIES_DAYS=90 BRIDGE_RETENTION__PAYLOADS_DAYS=90 BRIDGE_RETENTION__ATTEMPTS_DAYS=365
 BRIDGE_NOTIFY__URL= BRIDGE_NOTIFY__FAILURES=25 BRIDGE_NOTIFY__DOWN_SECONDS=300 BRIDGE_REPORT__JUMP=25
@@ -475,3 +475,37 @@ def test_settings_made_by_hand_read_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("BRIDGE_LEADBYTE__CONCURRENCY", "3")
     assert Settings().leadbyte.concurrency == 16
     assert load().leadbyte.concurrency == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "hosts"),
+    [
+        ("bridge.example.com", ("bridge.example.com",)),
+        ("Bridge.Example.com., 10.0.0.7 ,[fd00::7]", ("bridge.example.com", "10.0.0.7", "fd00::7")),
+        ('["bridge.example.com", "fd00::7"]', ("bridge.example.com", "fd00::7")),
+        ("[]", ()),
+    ],
+)
+def test_hosts_are_a_json_list_or_stand_between_commas(
+    monkeypatch: pytest.MonkeyPatch, value: str, hosts: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("BRIDGE_SERVER__HOSTS", value)
+    assert load().server.hosts == hosts
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://bridge.example.com",
+        "bridge.example.com:443",
+        "a,,b",
+        "*",
+        "a b",
+        '["a"',
+        '{"a": 1}',
+        '[1, "a"]',
+        '"a"',
+    ],
+)
+def test_what_is_no_list_of_hosts_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    assert "hosts without scheme and port" in problem_of(monkeypatch, "BRIDGE_SERVER__HOSTS", value)
