@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import chain
 from math import inf
 from typing import Final, TypeAlias
 
@@ -72,7 +73,8 @@ class Outlook:
         now, found = self.clock(), [conditions.doubtful(counts, doubted)]
         if self.failures:
             found.append(conditions.failing(counts, self.failures))
-        return [*found, *(conditions.not_up(self._side(gate), self.down_seconds, now) for gate in self.gates)]
+        sides = (conditions.not_up(self._side(gate), self.down_seconds, now) for gate in self.gates)
+        return [*found, *chain.from_iterable(sides)]
 
     def _doubted(self, counts: Counts | None) -> float:
         """For how many seconds something has been in doubt."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -20,6 +21,8 @@ DENIED = (
     "{name} refuses its key or a permission since {since}: {why}. Mend that, restart the bridge, and see"
     " `bridge check` say that it works; leads wait meanwhile."
 )
+
+KINDS = ((SideState.DOWN, DOWN, "answers again"), (SideState.DENIED, DENIED, "takes its key again"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +70,27 @@ def doubtful(counts: Counts | None, seconds: float) -> Condition:
     return Condition("in doubt", holds, text, "Over: nothing is in doubt any more.", n, begun)
 
 
-def not_up(side: Side, least: float, now: float) -> Condition:
-    """That a side is down, or refuses its key, for so many seconds at least."""
+def not_up(side: Side, least: float, now: float) -> Sequence[Condition]:
+    """That a side is down for so many seconds at least, and that it refuses its key: an outage that is over must not
+    silence the other."""
     since = datetime.fromtimestamp(now - side.seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    words = DENIED if side.state is SideState.DENIED else DOWN
-    text = words.format(name=side.name, since=since, why=side.reason.partition(": ")[0])
-    begun = side.state is not SideState.UP and side.seconds < least
-    return Condition(side.name, _lasts(side, least), text, f"Over: {side.name} answers again.", begun=begun)
+    told = {"name": side.name, "since": since, "why": side.reason.partition(": ")[0]}
+    return [
+        Condition(
+            f"{side.name} {state}",
+            _lasts(side, state, least),
+            words.format(**told),
+            f"Over: {side.name} {over}.",
+            begun=side.state is state and side.seconds < least,
+        )
+        for state, words, over in KINDS
+    ]
 
 
-def _lasts(side: Side, least: float) -> bool | None:
+def _lasts(side: Side, state: SideState, least: float) -> bool | None:
     if side.state is SideState.UP:
         return False if side.asked else None
-    return True if side.seconds >= least else None
+    return True if side.state is state and side.seconds >= least else None
 
 
 def _leads(n: int) -> str:

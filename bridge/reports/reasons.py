@@ -51,6 +51,7 @@ def reasons(ranked: Sequence[Group], *, acting: bool = False) -> Iterator[str]:
 
 def _button(group: Group) -> str:
     meant = f'data-state="{safe(group.state)}" data-reason="{safe(group.text)}"'
+    meant += " data-refetch" if group.refetch else ""
     these = "this lead" if group.count == 1 else f"these {group.count:,} leads"
     return f'<p><button type="button" {meant}>Retry {these}</button></p>\n'
 

@@ -93,8 +93,17 @@ def _headline(seen: Overview) -> Iterator[str]:
         yield "A stage has failed; the log says why."
     if (counted := seen.measured.counted) is None:
         yield "The database could not be read."
-    elif wanting := sum(counted.leads.get(state, 0) for state in PERSON):
-        yield f'<a href="#failures">{wanting:,} {"lead needs" if wanting == 1 else "leads need"} a person.</a>'
+    elif wanting := _wanting(counted):
+        yield f'<a href="#failures">{wanting}</a>'
+
+
+def _wanting(counted: Counted) -> str:
+    """How many leads and operations want a person, in words; "" for none."""
+    kinds = (("lead", counted.leads), ("operation", counted.feedback))
+    found = [(sum(held.get(state, 0) for state in PERSON), what) for what, held in kinds]
+    told = [f"{n:,} {what}{'' if n == 1 else 's'}" for n, what in found if n]
+    alone = sum(n for n, _ in found) == 1
+    return f"{' and '.join(told)} {'needs' if alone else 'need'} a person." if told else ""
 
 
 def _side(name: str, side: Side, seen: Overview) -> Iterator[str]:
@@ -163,9 +172,15 @@ def _numbers(counted: Counted) -> Iterator[str]:
     yield _number(f"{leads.get('waiting', 0):,}", "waiting for LeadByte", _oldest(counted.oldest_waiting))
     yield _number(f"{moving:,}", "under way to LeadSquared", _oldest(counted.oldest_pending))
     for state in PERSON:
-        count = leads.get(state, 0)
-        yield _number(f"{count:,}", words(state), "", "person" if count else "")
+        yield _wanted(state, leads.get(state, 0), counted.feedback.get(state, 0))
     yield _number(f"{leads.get('synced', 0):,}", "synced", "")
+    rest = leads.get("skipped", 0) + leads.get("superseded", 0)
+    yield _number(f"{rest:,}", "skipped or superseded", "")
+
+
+def _wanted(state: str, leads: int, operations: int) -> str:
+    more = f"and {operations:,} operation{'' if operations == 1 else 's'}" if operations else ""
+    return _number(f"{leads:,}", words(state), more, "person" if leads or operations else "")
 
 
 def _number(number: str, what: str, more: str, kind: str = "") -> str:

@@ -39,9 +39,11 @@
       renew(byId("live"), fresh.getElementById("live"));
       document.title = fresh.title;
       seen = new Date();
+      byId("live").classList.remove("old");
       const same = fresh.querySelector("script").textContent === script;
       say(same ? "" : "The bridge was upgraded: reload this page.");
     } catch {
+      byId("live").classList.add("old");
       say(`The bridge has not answered since ${clock(seen)} UTC; what is shown is of that time. It is asked again every ${EVERY / 1000} seconds.`);
     }
     asking = false;
@@ -135,9 +137,11 @@
 
   listing.addEventListener("click", ({ target }) => {
     const { state, reason, delivery, as } = target.dataset;
+    const refetch = "refetch" in target.dataset;
+    const after = refetch ? ", after asking LeadByte anew" : "";
     if (delivery) resolve(Number(delivery), as, target.textContent);
-    else if (state && reason) retry({ states: [state], reason }, `of the state ${state} whose reason holds “${reason}”`);
-    else if (state) retry({ states: [state] }, `of the state ${state}, whatever the reason`);
+    else if (state && reason) retry({ states: [state], reason, refetch }, `of the state ${state} whose reason holds “${reason}”${after}`);
+    else if (state) retry({ states: [state], refetch }, `of the state ${state}, whatever the reason${after}`);
   });
   opening.addEventListener("submit", async (event) => {
     event.preventDefault();

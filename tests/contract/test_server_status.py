@@ -114,7 +114,7 @@ def test_one_look_says_what_is_wrong_and_since_when() -> None:
     assert "Mend the key or its permission, then restart" in words()
     assert "LeadByte operations not asked yet Shares the window of LeadByte results." in words()
     assert "<title>Bridge: not well, 2 failed</title>" in page()
-    assert "Everything works. 2 leads need a person." in words(WELL)
+    assert "Everything works. 2 leads and 1 operation need a person." in words(WELL)
     assert "<title>Bridge: all well, 2 failed</title>" in page(WELL)
 
 

@@ -190,7 +190,7 @@ def test_a_side_that_stays_down_is_told_and_once_it_answers_that_it_is_over(brid
     assert bridge.told() == [], "nobody has asked it yet"
     bridge.gate._calls += 1
     bridge.gate.answered()
-    assert bridge.over() == ["Over: leadsquared answers again."]
+    assert bridge.over() == ["Over: leadsquared takes its key again."]
 
 
 def test_a_side_that_answers_once_and_goes_down_again_was_not_over(bridge: Bridge) -> None:

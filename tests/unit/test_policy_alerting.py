@@ -201,33 +201,44 @@ UP, DENIED = SideState.UP, SideState.DENIED
 
 
 @pytest.mark.parametrize(
-    ("side", "holds", "begun"),
+    ("side", "down", "denied"),
     [
-        (SIDE, True, False),
-        (Side("a", DENIED, True, 300.0, ""), True, False),
-        (Side("a", SideState.DOWN, True, 299.0, ""), None, True),
-        (Side("a", UP, True, 0.0, ""), False, False),
-        (Side("a", UP, False, 0.0, ""), None, False),
+        (SIDE, (True, False), (None, False)),
+        (Side("a", DENIED, True, 300.0, ""), (None, False), (True, False)),
+        (Side("a", DENIED, True, 299.0, ""), (None, False), (None, True)),
+        (Side("a", SideState.DOWN, True, 299.0, ""), (None, True), (None, False)),
+        (Side("a", UP, True, 0.0, ""), (False, False), (False, False)),
+        (Side("a", UP, False, 0.0, ""), (None, False), (None, False)),
     ],
 )
 def test_a_side_must_not_be_up_for_a_while_and_is_over_once_it_answers(
-    side: Side, holds: bool | None, begun: bool
+    side: Side, down: tuple[bool | None, bool], denied: tuple[bool | None, bool]
 ) -> None:
-    found = not_up(side, 300.0, START)
-    assert (found.holds, found.begun) == (holds, begun)
+    assert [(one.holds, one.begun) for one in not_up(side, 300.0, START)] == [down, denied]
+
+
+def test_a_refused_key_is_told_within_the_hour_of_an_outage_that_is_over() -> None:
+    told = due(Memory(), not_up(SIDE, 300.0, START), START).after
+    denied = Side("leadsquared", DENIED, True, 300.0, "LeadSquared denied the key")
+    found = due(told, not_up(denied, 300.0, START + 900), START + 900)
+    assert list(found.texts) == ["leadsquared denied"]
 
 
 def test_a_side_is_told_in_our_own_words_with_what_to_do() -> None:
-    assert not_up(SIDE, 300.0, START).text == (
+    down, _ = not_up(SIDE, 300.0, START)
+    assert down.text == (
         "leadsquared is down since 2023-11-14 22:08 UTC: cannot reach https://x. Leads wait and go out by themselves once"
         " it is back; `bridge status` shows how it is."
     )
-    denied = not_up(Side("leadbyte", DENIED, True, 60.0, "LeadByte denied the key: Ann"), 1.0, START)
+    _, denied = not_up(Side("leadbyte", DENIED, True, 60.0, "LeadByte denied the key: Ann"), 1.0, START)
     assert denied.text == (
         "leadbyte refuses its key or a permission since 2023-11-14 22:12 UTC: LeadByte denied the key. Mend that, restart"
         " the bridge, and see `bridge check` say that it works; leads wait meanwhile."
     )
-    assert denied.over == "Over: leadbyte answers again."
+    assert (down.over, denied.over) == (
+        "Over: leadsquared answers again.",
+        "Over: leadbyte takes its key again.",
+    )
 
 
 def test_failures_are_told_from_a_number_on() -> None:

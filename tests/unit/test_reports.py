@@ -22,6 +22,7 @@ from bridge.reports import Report, build, write_csv, write_html, write_json, wri
 from bridge.reports.groups import MOST_GROUPS
 from bridge.reports.hints import hint
 from bridge.reports.masking import common, mask, mask_identifier, mask_reason
+from bridge.reports.reasons import gathered, reasons
 
 NOW = 1_767_323_045.9
 WRITERS = (write_text, write_json, write_csv, write_html)
@@ -332,3 +333,18 @@ def test_a_report_of_a_time_says_that_nothing_failed_since_then() -> None:
     assert re.search(
         r"^Nothing failed since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.$", out.getvalue(), re.MULTILINE
     )
+
+
+@pytest.mark.parametrize(
+    ("stage", "reason", "refetch"),
+    [
+        ("map", "no value for EmailAddress, by which LeadSquared finds the lead", True),
+        ("push", UNKNOWN, False),
+    ],
+)
+def test_the_button_of_a_reason_fetches_anew_where_its_advice_says_so(
+    stage: str, reason: str, *, refetch: bool
+) -> None:
+    report = build([failure("q1", stage=stage, reason=reason)], {}, NOW, account=())
+    ranked, _ = gathered(report.leads(), 9)
+    assert (" data-refetch>Retry this lead</button>" in "".join(reasons(ranked, acting=True))) == refetch
