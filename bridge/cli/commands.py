@@ -39,6 +39,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={
         "help_option_names": ["-h", "--help"],
+        "max_content_width": 120,
         "color": False if os.environ.get("NO_COLOR") else None,
     },
 )

@@ -43,9 +43,10 @@ def show(
     with open_app().store() as store:
         lead = store.lead(queue_id)
     if lead is None:
-        raise UsageError(f"{one_line(queue_id)}: this queueId is not tracked; track it with `bridge enqueue`")
-    if as_json:
-        put_json(lead)
+        raise UsageError(
+            f"{one_line(queue_id)}: neither a tracked queueId nor a delivery or changed lead that is known; "
+            "`bridge enqueue` tracks one"
+        )
     else:
         put(*_lines(lead))
 

@@ -62,7 +62,7 @@ def _seen(app: App, heard: Hearer = nobody) -> tuple[dict[str, Json], Sequence[D
     with app.store() as store:
         now = store.status(heard, now=app.clock())
     pid = holder(app.settings.state_dir)
-    service = {"running": pid is not None, "pid": pid}
+    service = {"running": pid is not None, "pid": pid, "state_dir": str(app.settings.state_dir.resolve())}
     return {"service": service, **as_values(now, app.clock(), limits(app.settings))}, now.account
 
 
@@ -111,7 +111,8 @@ def _age(moment: float | None, now: float) -> float | None:
 
 def _lines(found: Mapping[str, Json], now: float) -> Iterator[str]:
     pid = found["service"]["pid"]
-    yield "service: not running" if pid is None else f"service: running (pid {pid or 'unknown'})"
+    where = found["service"]["state_dir"]
+    yield f"service: not running for {where}" if pid is None else f"service: running (pid {pid or 'unknown'})"
     yield "leads"
     yield from (f"  {state:<12} {n:>9}" for state, n in found["leads"].items() if n)
     yield f"  {'tracked':<12} {found['tracked']:>9}"

@@ -240,7 +240,7 @@ def test_a_watched_status_without_a_terminal_is_printed_again(bridge: Bridge) ->
         head, *rest = (running.process.stdout.readline() for _ in range(3))
         said = running.stopped(signal.SIGTERM)
     assert re.fullmatch(r"--- \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n", head)
-    assert rest == ["service: not running\n", "leads\n"]
+    assert rest == [f"service: not running for {bridge.state}\n", "leads\n"]
     assert (said.code, said.stderr) == (0, "")
 
 
