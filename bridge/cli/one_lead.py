@@ -47,6 +47,8 @@ def show(
             f"{one_line(queue_id)}: neither a tracked queueId nor a delivery or changed lead that is known; "
             "`bridge enqueue` tracks one"
         )
+    if as_json:
+        put_json(lead)
     else:
         put(*_lines(lead))
 
