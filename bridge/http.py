@@ -20,7 +20,17 @@ from bridge.errors import CallError, LostAnswer, ServerFault, Unreachable
 from bridge.exchange import Reply, Request, decode
 from bridge.model import Json
 
-__all__ = ["MAX_REPLY_BYTES", "Client", "Reply", "Request", "call", "json_of", "open_client", "text_of_reply"]
+__all__ = [
+    "MAX_REPLY_BYTES",
+    "Client",
+    "Reply",
+    "Request",
+    "call",
+    "json_of",
+    "open_client",
+    "origin",
+    "text_of_reply",
+]
 
 MAX_REPLY_BYTES: Final = 8 * 1024 * 1024
 
@@ -237,8 +247,13 @@ def _verdict(error: BaseException) -> str:
 
 
 def _origin(request: Request) -> str:
+    return origin(request.url)
+
+
+def origin(address: str) -> str:
+    """Scheme, host and port: what texts may hold of an address."""
     try:
-        url = httpx.URL(request.url)
+        url = httpx.URL(address)
     except httpx.InvalidURL:
         return "an address that is none"
     return f"{url.scheme}://{url.netloc.decode()}"

@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-import httpx
-
 from bridge import http, telemetry
 from bridge.errors import CallError, Unreachable
 from bridge.exchange import Reply, Request
@@ -49,11 +47,7 @@ class Webhook:
             return Posted(Arrival.UNSURE, f"cannot post: {type(error).__name__}")
 
     def _hidden(self, text: str) -> str:
-        try:
-            url = httpx.URL(self.url)
-        except httpx.InvalidURL:
-            return self.redact(text)
-        return self.redact(text.replace(f"{url.scheme}://{url.netloc.decode()}", "the webhook"))
+        return self.redact(text.replace(http.origin(self.url), "the webhook"))
 
 
 def _answered(reply: Reply) -> Posted:

@@ -15,8 +15,7 @@ from bridge.app.seeing import Seen, counts, seen
 from bridge.files import MappingDirectory, reports_held, write_reports
 from bridge.mapping import AnyMapping
 from bridge.model import Track
-from bridge.pipeline.reporting import CHECKPOINT as REPORTED
-from bridge.pipeline.reporting import text_of
+from bridge.pipeline.remembered import WRITTEN, text_of
 from bridge.policy.rising import Written
 from bridge.settings import Settings
 from bridge.store import SqliteStore, open_store
@@ -151,4 +150,4 @@ class App:
 
                 write_reports(made, self.reports, now)
             written = Written(counts(status).failures, self.clock())
-            store.set_checkpoint(REPORTED, text_of(written), written.at)
+            store.set_checkpoint(WRITTEN, text_of(written), written.at)

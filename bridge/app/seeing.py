@@ -5,14 +5,10 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from bridge.model import ItemState, State
+from bridge.model import REPORTED, State
 from bridge.policy.conditions import Counts
 from bridge.ports import Status
-
-FAILED: Final = (State.FAILED, State.UNPROCESSED, ItemState.EXPIRED)
-"""On the failure report, and not in doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +30,6 @@ def seen(status: Status, now: float, state_dir: Path) -> Seen:
 
 def counts(status: Status) -> Counts:
     """What people are told of it: leads and operations on the failure report, and those in doubt."""
-    leads, operations = status.leads, status.feedback
-    failures = sum(leads.get(state, 0) for state in FAILED) + sum(
-        operations.get(state, 0) for state in FAILED
-    )
-    return Counts(failures, leads.get(State.IN_DOUBT, 0) + operations.get(State.IN_DOUBT, 0))
+    found = {state: status.leads.get(state, 0) + status.feedback.get(state, 0) for state in REPORTED}
+    in_doubt = found.pop(State.IN_DOUBT)
+    return Counts(sum(found.values()), in_doubt)

@@ -15,6 +15,7 @@ from bridge.cli.base import moment, open_app, say
 from bridge.cli.progress import progress
 from bridge.errors import UsageError
 from bridge.files import private_file
+from bridge.model import REPORTED
 from bridge.ports import Failure
 
 
@@ -38,8 +39,6 @@ WRITERS: Mapping[Format, Writer] = {
 
 READ_FIRST: Final = (Format.TEXT, Format.HTML)
 """Nothing of these is written before all leads were read, so that progress may be shown on the same terminal."""
-
-REPORTED: Final = ("failed", "unprocessed", "in_doubt", "expired")
 
 
 def report(

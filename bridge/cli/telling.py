@@ -64,10 +64,10 @@ def _tell(posted: Posted, *, as_json: bool) -> None:
 
 
 def _show(app: App, *, as_json: bool) -> None:
-    from bridge.pipeline.notifying import CHECKPOINT, read
+    from bridge.pipeline.remembered import TOLD, remembered
 
     with app.store(create=False) as store:
-        memory = read(store.checkpoint(CHECKPOINT))
+        memory = remembered(Memory, store.checkpoint(TOLD))
     wanted = app.settings.notify
     set_ = bool(wanted.url.get_secret_value())
     if as_json:

@@ -75,6 +75,9 @@ LEAD_STATES: Final = (
 )
 """How a lead with several rows is counted: in the first of these that one of its rows is in."""
 
+REPORTED: Final = LEAD_STATES[:4]
+"""Of these what wants a person: the failure report lists it."""
+
 
 class Stage(StrEnum):
     """Where in the pipeline something happened."""

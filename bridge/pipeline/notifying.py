@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain
 from math import inf
 from typing import Final, TypeAlias
 
 import structlog
-from pydantic import TypeAdapter
 
 from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.gate import Gate
+from bridge.pipeline.remembered import TOLD, remembered, text_of
 from bridge.policy import alerting, conditions
 from bridge.policy.alerting import Arrival, Condition, Due, Memory
 from bridge.policy.conditions import Counts, Side
@@ -23,10 +22,7 @@ from bridge.ports import Store
 
 log = structlog.get_logger()
 
-CHECKPOINT: Final = "notify:told"
 LOOK_SECONDS: Final = 30.0
-
-_FORM: Final = TypeAdapter(Memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +141,12 @@ class NotifyStage:
         return due.noted(posted.arrival, self._steady())
 
     async def _kept(self) -> Memory:
-        self._memory = read(await self._desk(self._store.checkpoint, CHECKPOINT))
+        self._memory = remembered(Memory, await self._desk(self._store.checkpoint, TOLD))
         return self._memory
 
     async def _keep(self, memory: Memory) -> None:
         if memory != self._memory:
-            text = json.dumps(asdict(memory))
-            await self._desk(self._store.set_checkpoint, CHECKPOINT, text, self._clock())
+            await self._desk(self._store.set_checkpoint, TOLD, text_of(memory), self._clock())
             self._memory = memory
 
 
@@ -162,13 +157,3 @@ def spared(stage: str) -> Iterator[None]:
         yield
     except Exception as error:  # noqa: BLE001 - its text may be anybody's
         log.warning("look failed", stage=stage, error=type(error).__name__)
-
-
-def read(kept: str | None) -> Memory:
-    """What was told so far, from the checkpoint's text; where a type in it is none of ours, nothing."""
-    try:
-        found = _FORM.validate_json(kept or "{}", strict=True)
-        json.dumps(asdict(found), allow_nan=False)
-    except ValueError:
-        return Memory()
-    return found

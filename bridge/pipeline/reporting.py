@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
-from typing import Final
 
 import structlog
-from pydantic import TypeAdapter
 
 from bridge.pipeline.crew import Crew
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.notifying import LOOK_SECONDS, Look, spared
+from bridge.pipeline.remembered import WRITTEN, remembered
 from bridge.policy.rising import Rise, Written
 from bridge.ports import Store
 
 log = structlog.get_logger()
-
-CHECKPOINT: Final = "report:written"
-
-_FORM: Final = TypeAdapter(Written)
 
 
 class ReportStage:
@@ -57,22 +50,7 @@ class ReportStage:
 
     async def _looked(self) -> None:
         counts = await self._look()
-        written = read(await self._desk(self._store.checkpoint, CHECKPOINT))
+        written = remembered(Written, await self._desk(self._store.checkpoint, WRITTEN))
         if counts is not None and self._rise.jumped(counts.failures, written, self._clock()):
             log.info("failures jumped", leads=counts.failures, before=written.failures)
             await self._report()
-
-
-def read(kept: str | None) -> Written:
-    """What is known of the last report, from the checkpoint's text; where a type in it is none of ours, as before any."""
-    try:
-        found = _FORM.validate_json(kept or "{}", strict=True)
-        json.dumps(asdict(found), allow_nan=False)
-    except ValueError:
-        return Written()
-    return found
-
-
-def text_of(written: Written) -> str:
-    """The text of the checkpoint."""
-    return json.dumps(asdict(written))

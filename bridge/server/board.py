@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from bridge.model import REPORTED
 from bridge.reports import iso
 from bridge.reports.chart import chart
 from bridge.reports.frame import SCRIPT, STYLE, Frame, part, safe, sentence, words
@@ -23,7 +24,6 @@ NAMES: Final[Mapping[str, str]] = {
 }
 SHARED: Final = {"leadbyte-updates": "leadbyte"}
 """Whose window a side shares."""
-PERSON: Final = ("failed", "unprocessed", "in_doubt", "expired")
 LINKS: Final = "".join(
     f'<a href="#{place}">{what}</a>'
     for place, what in (
@@ -100,7 +100,7 @@ def _headline(seen: Overview) -> Iterator[str]:
 def _wanting(counted: Counted) -> str:
     """How many leads and operations want a person, in words; "" for none."""
     kinds = (("lead", counted.leads), ("operation", counted.feedback))
-    found = [(sum(held.get(state, 0) for state in PERSON), what) for what, held in kinds]
+    found = [(sum(held.get(state, 0) for state in REPORTED), what) for what, held in kinds]
     told = [f"{n:,} {what}{'' if n == 1 else 's'}" for n, what in found if n]
     alone = sum(n for n, _ in found) == 1
     return f"{' and '.join(told)} {'needs' if alone else 'need'} a person." if told else ""
@@ -171,7 +171,7 @@ def _numbers(counted: Counted) -> Iterator[str]:
     )
     yield _number(f"{leads.get('waiting', 0):,}", "waiting for LeadByte", _oldest(counted.oldest_waiting))
     yield _number(f"{moving:,}", "under way to LeadSquared", _oldest(counted.oldest_pending))
-    for state in PERSON:
+    for state in REPORTED:
         yield _wanted(state, leads.get(state, 0), counted.feedback.get(state, 0))
     yield _number(f"{leads.get('synced', 0):,}", "synced", "")
     rest = leads.get("skipped", 0) + leads.get("superseded", 0)

@@ -11,13 +11,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from bridge.errors import UsageError
-from bridge.model import Json
+from bridge.model import REPORTED, Json
 from bridge.policy.selecting import states_meant, wrong_states
 from bridge.ports import Selection
 from bridge.reports import one_line
 
 MOST_NAMED: Final = 2000
-LISTED: Final = ("failed", "unprocessed", "in_doubt", "expired")
 SHORT: Final = 60
 USUAL_ROWS: Final = 500
 MOST_ROWS: Final = 2000
@@ -145,7 +144,7 @@ def listing_of(query: Iterable[tuple[str, str]]) -> tuple[Selection, int]:
         else:
             given[name] = text
     told = _checked(_Listing, given)
-    states = tuple(told.state) or LISTED
+    states = tuple(told.state) or REPORTED
     return Selection(states, reason=told.reason or None, mapping=told.mapping), told.limit
 
 

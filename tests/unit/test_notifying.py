@@ -23,7 +23,8 @@ from bridge.app.seeing import Seen, counts
 from bridge.errors import Denied, Unreachable
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.gate import Gate
-from bridge.pipeline.notifying import CHECKPOINT, LOOK_SECONDS, NotifyStage, Outlook, read
+from bridge.pipeline.notifying import LOOK_SECONDS, NotifyStage, Outlook
+from bridge.pipeline.remembered import TOLD, remembered
 from bridge.policy.alerting import CALM, HOUR, Memory
 from bridge.policy.conditions import Counts
 from bridge.policy.health import SOME
@@ -355,10 +356,10 @@ def test_killed_between_the_record_and_the_message(bridge: Bridge, receiver: Rec
 
 def test_what_is_kept_is_read_back_and_what_is_none_of_ours_is_nothing(bridge: Bridge) -> None:
     bridge.told(25)
-    kept = read(bridge.store.checkpoint(CHECKPOINT))
+    kept = remembered(Memory, bridge.store.checkpoint(TOLD))
     assert (kept.told["failures"].at, kept.told["failures"].size) == (bridge.now, 25)
     for text in (None, "[]", "{", '{"told": {"failures": {"when": 1}}}', '{"told": []}', '{"more": 1}'):
-        assert read(text) == Memory()
+        assert remembered(Memory, text) == Memory()
 
 
 @pytest.mark.parametrize("one", [{"at": None}, {"at": "2026-11-30"}, {"at": True}, {"at": 1, "size": 2.5}])
@@ -367,15 +368,15 @@ def test_a_memory_of_wrong_types_counts_as_nothing_told(
     bridge: Bridge, one: dict[str, Any], more: dict[str, Any]
 ) -> None:
     text = json.dumps({"told": {"failures": one, "in doubt": {"at": START}}, **more})
-    assert read(text) == Memory()
-    bridge.store.set_checkpoint(CHECKPOINT, text, START)
+    assert remembered(Memory, text) == Memory()
+    bridge.store.set_checkpoint(TOLD, text, START)
     assert bridge.told(25) == [FAILING.format(25)]
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
 def test_a_moment_that_is_no_number_counts_as_nothing_told(number: str) -> None:
     for text in ('{"told": {"failures": {"at": %s}}}', '{"next_at": %s}'):
-        assert read(text % number) == Memory()
+        assert remembered(Memory, text % number) == Memory()
 
 
 def test_whatever_goes_wrong_at_a_look_is_a_line_in_the_log(bridge: Bridge) -> None:

@@ -18,7 +18,8 @@ from bridge.app.serving import report_in_background
 from bridge.model import ItemState, PollRecord, Track
 from bridge.pipeline.desk import Desk
 from bridge.pipeline.notifying import LOOK_SECONDS
-from bridge.pipeline.reporting import CHECKPOINT, ReportStage, read, text_of
+from bridge.pipeline.remembered import WRITTEN, remembered, text_of
+from bridge.pipeline.reporting import ReportStage
 from bridge.policy.conditions import Counts
 from bridge.policy.rising import PAUSE_SECONDS, Written
 from bridge.settings import Settings
@@ -87,7 +88,7 @@ def test_the_report_is_written_once_failures_jumped(bridge: Bridge) -> None:
     assert bridge.written() is None
     bridge.expire("b")
     assert bridge.written() == 2
-    assert read(bridge.store.checkpoint(CHECKPOINT)) == Written(2, bridge.now)
+    assert remembered(Written, bridge.store.checkpoint(WRITTEN)) == Written(2, bridge.now)
     bridge.expire("c", "d")
     assert bridge.written() is None, "five minutes have not passed"
     assert bridge.written(after=PAUSE_SECONDS) == 4
@@ -128,9 +129,9 @@ def test_a_directory_that_cannot_be_written_is_tried_again_after_a_pause(bridge:
 
 
 def test_what_is_kept_is_read_back_and_what_is_none_of_ours_is_as_before_any() -> None:
-    assert read(text_of(Written(3, START))) == Written(3, START)
+    assert remembered(Written, text_of(Written(3, START))) == Written(3, START)
     for text in (None, "[]", "{", '{"when": 1}'):
-        assert read(text) == Written()
+        assert remembered(Written, text) == Written()
 
 
 @pytest.mark.parametrize(
@@ -138,8 +139,8 @@ def test_what_is_kept_is_read_back_and_what_is_none_of_ours_is_as_before_any() -
 )
 def test_what_is_kept_with_wrong_types_is_as_before_any(bridge: Bridge, wrong: str) -> None:
     text = f'{{"failures": 2, "at": 1.0, {wrong}}}'
-    assert read(text) == Written()
-    bridge.store.set_checkpoint(CHECKPOINT, text, START)
+    assert remembered(Written, text) == Written()
+    bridge.store.set_checkpoint(WRITTEN, text, START)
     bridge.expire("a", "b")
     assert bridge.written() == 2
 
