@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from bridge.errors import Busy, SettingsError, StoreError
 from bridge.model import Track
 from bridge.server import LocalServer, Patience, Readiness, create_app, serve
+from tests.contract.serving import client_of
 
 TOKEN = "t0ken$"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
@@ -56,13 +57,8 @@ def served(
         secret = None if token is None else SecretStr(token)
         inside = {"intake": desk.intake, "status": desk.status, "ready": desk.ready}
         app = create_app(token=secret, **inside, **limits)  # type: ignore[arg-type]
-        server = LocalServer(app, "127.0.0.1:0")
-        await server.start()
-        try:
-            async with httpx.AsyncClient(base_url=server.url) as client:
-                await use(client, desk)
-        finally:
-            await server.stop()
+        async with client_of(app) as client:
+            await use(client, desk)
 
     asyncio.run(run())
 

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
 from bridge.model import Track
-from bridge.server import Acts, LocalServer, create_app, known_hosts
+from bridge.server import Acts, create_app, known_hosts
+from tests.contract.serving import client_of
 from tests.contract.test_server import AUTH, TOKEN
 from tests.contract.test_server_acting import Inside
 from tests.contract.test_server_metrics import MEASURED, nothing
@@ -47,16 +47,9 @@ def asked(listen: str, more: Sequence[str], host: str, calls: Sequence[Any]) -> 
             webhook_token=SecretStr("w3bhook"), acts=Acts(inside.failures, inside.resync, inside.resolve),
             known=known_hosts(listen, more),
         )  # fmt: skip
-        server = LocalServer(app, "127.0.0.1:0")
-        await server.start()
-        try:
-            async with httpx.AsyncClient(
-                base_url=server.url, timeout=20, headers={"Host": host, **AUTH}
-            ) as client:
-                answers = [await client.request(method, path, json=body) for method, path, body in calls]
-                return [(answer.status_code, answer.text) for answer in answers]
-        finally:
-            await server.stop()
+        async with client_of(app, timeout=20, headers={"Host": host, **AUTH}) as client:
+            answers = [await client.request(method, path, json=body) for method, path, body in calls]
+            return [(answer.status_code, answer.text) for answer in answers]
 
     return asyncio.run(run())
 

@@ -24,7 +24,8 @@ from bridge.errors import Busy, StoreError
 from bridge.model import LEAD_STATES, Json, State
 from bridge.policy.rating import Rate
 from bridge.ports import Day, Status
-from bridge.server import Calls, Counted, LocalServer, Measured, Readiness, create_app
+from bridge.server import Calls, Counted, Measured, Readiness, create_app
+from tests.contract.serving import client_of
 
 COUNTED = Counted(
     at=1000.0,
@@ -68,13 +69,8 @@ async def nothing(*_: object) -> Any:
 def served(use: Use, measure: Callable[[], Awaitable[Measured]] | None, **more: Any) -> None:
     async def run() -> None:
         app = create_app(intake=nothing, status=nothing, token=SecretStr("t0ken$"), measure=measure, **more)
-        server = LocalServer(app, "127.0.0.1:0")
-        await server.start()
-        try:
-            async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
-                await use(client)
-        finally:
-            await server.stop()
+        async with client_of(app, timeout=20) as client:
+            await use(client)
 
     asyncio.run(run())
 

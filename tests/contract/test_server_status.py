@@ -26,9 +26,10 @@ from bridge.policy.window import Limit
 from bridge.ports import Day, Status
 from bridge.reports.hints import hint
 from bridge.reports.ours import UNSAID, WAITING, side_words
-from bridge.server import Calls, LocalServer, Overview, Readiness, Side, Slip, create_app
+from bridge.server import Calls, Overview, Readiness, Side, Slip, create_app
 from bridge.server.board import board
 from bridge.server.overview import values
+from tests.contract.serving import client_of
 from tests.contract.test_server_metrics import COUNTED, MEASURED, nothing
 
 NOW = 1_767_323_045.9
@@ -60,13 +61,8 @@ def served(use: Use, seen: Overview | Exception = SEEN, **more: Any) -> None:
 
     async def run() -> None:
         app = create_app(intake=nothing, status=nothing, token=SecretStr("t0ken$"), look=look, **more)
-        server = LocalServer(app, "127.0.0.1:0")
-        await server.start()
-        try:
-            async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
-                await use(client)
-        finally:
-            await server.stop()
+        async with client_of(app, timeout=20) as client:
+            await use(client)
 
     asyncio.run(run())
 
