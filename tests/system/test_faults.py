@@ -43,6 +43,9 @@ REPORTED = {"failed", "unprocessed", "in_doubt", "expired"}
 SOAK = bool(os.environ.get("BRIDGE_SOAK"))
 LEADS = 60
 PACE, RATE = 30.0, 0.4
+RATES = {"denied": 0.25, "wrong_region": 0.25}
+"""Where the usual is too much: a side that refuses the key several times in a row is asked after up to five minutes."""
+
 CELLS = (
     [(f"{kind}-{place}", kind, (place,)) for kind in sorted(KINDS) for place in PLACES]
     if SOAK
@@ -207,7 +210,7 @@ def _faulty(directory: Path, kind: str, places: Sequence[str]) -> Matrix:
     # Eight calls in a row that meet a fault come about by chance in one run of a hundred; no lead is at fault for that.
     told = {"retry": {"attempts": 20}, **_patience(kind)}
     run = Matrix(directory, seed=sum(map(ord, kind)), leads=LEADS, **told)
-    run.world.faults = Faults(rates={place: {kind: RATE} for place in places})
+    run.world.faults = Faults(rates={place: {kind: RATES.get(kind, RATE)} for place in places})
     return run
 
 
