@@ -54,6 +54,17 @@ def put(*lines: str) -> None:
     sys.stdout.writelines(f"{one_line(line)}\n" for line in lines)
 
 
+def ask(question: str) -> bool | None:
+    """Whether a person says yes to this; None where nobody answers."""
+    sys.stdout.write(f"{one_line(question)} [y/N] ")
+    sys.stdout.flush()
+    answer = sys.stdin.readline() if sys.stdin else ""
+    if not answer:
+        put("")
+        return None
+    return answer.strip().lower() in {"y", "yes"}
+
+
 def put_json(value: Mapping[str, Json]) -> None:
     """JSON for a script, in letters of all kinds; what a terminal would obey or not show is escaped."""
     put(*map(_escaped, json.dumps(value, ensure_ascii=False, indent=2).split("\n")))

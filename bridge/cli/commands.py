@@ -13,6 +13,7 @@ from bridge.cli import (
     backup,
     checking,
     demo,
+    dismissing,
     failures,
     forgetting,
     intake,
@@ -63,6 +64,7 @@ def top(
 cli.command("run")(running.run)
 cli.command("enqueue")(intake.enqueue)
 cli.command("resync")(resync.resync)
+cli.command("dismiss")(dismissing.dismiss)
 cli.command("status")(status.status)
 cli.command("report")(failures.report)
 cli.command("audit")(auditing.audit)

@@ -22,6 +22,11 @@ def states(incomplete: str) -> list[tuple[str, str]]:
     return [(state, what) for state, what in {**OPENABLE, **FINAL}.items() if state.startswith(incomplete)]
 
 
+def dismissible(incomplete: str) -> list[tuple[str, str]]:
+    """The states that a lead may be dismissed from, each with what it means."""
+    return [(state, what) for state, what in OPENABLE.items() if state.startswith(incomplete)]
+
+
 def mapping_names(incomplete: str) -> list[str]:
     """The names of the mapping files."""
     return sorted(path.stem for path in _files() if path.stem.startswith(incomplete))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from bridge.cli.base import open_app, put, put_json, say
+from bridge.cli.base import ask, open_app, put, put_json, say
 from bridge.cli.progress import progress
 from bridge.errors import BridgeError, Busy, Held, StoreError, UsageError
 from bridge.files import reports_held
@@ -146,13 +145,10 @@ def _agreed_to(found: Found) -> bool:
     """A person's yes."""
     for line in _lines(found.counted, found.files, found.store, "to be erased"):
         put(line)
-    sys.stdout.write("Erase all of this for good? [y/N] ")
-    sys.stdout.flush()
-    answer = sys.stdin.readline() if sys.stdin else ""
-    put("")
-    if not answer:
+    answer = ask("Erase all of this for good?")
+    if answer is None:
         raise UsageError("nobody answered; add --yes to erase without being asked, or --dry-run to look only")
-    return answer.strip().lower() in {"y", "yes"}
+    return answer
 
 
 def _erase(app: App, who: Person, found: Found, *, running: bool) -> tuple[Erased, InFiles]:

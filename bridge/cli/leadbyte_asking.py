@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO
 
-from bridge.cli.base import put
+from bridge.cli.base import ask
 from bridge.errors import UsageError
 from bridge.intake import BadLine
 from bridge.intake.forms import Form, Given
@@ -78,12 +78,7 @@ def agreed_to(operations: Sequence[Operation], *, yes: bool, as_json: bool) -> b
         return True
     if as_json or sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(f"{question(operations)}: {NOBODY}")
-    sys.stdout.write(f"{question(operations)}? [y/N] ")
-    sys.stdout.flush()
-    answer = sys.stdin.readline()
-    if not answer:
-        put("")
-    return answer.strip().lower() in {"y", "yes"}
+    return ask(f"{question(operations)}?") is True
 
 
 def is_final(operation: Operation) -> bool:

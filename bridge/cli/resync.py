@@ -8,15 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.cli.base import moment, open_app, put, put_json, say
-from bridge.cli.completing import mapping_names, states
+from bridge.cli.base import open_app, put, put_json, say
+from bridge.cli.choosing import (
+    OfMapping,
+    QueueIds,
+    Reason,
+    Since,
+    Until,
+    put_counts,
+    refuse_unknown,
+    selection,
+)
+from bridge.cli.completing import states
 from bridge.cli.following import rarely
 from bridge.cli.progress import LOOK_SECONDS, progress
 from bridge.cli.running import stop_on_signals
 from bridge.errors import BridgeError, Held, UsageError
 from bridge.policy.selecting import states_meant, wrong_states
 from bridge.ports import Selection, Store
-from bridge.reports import mask, one_line
 from bridge.store.lock import is_held
 
 if TYPE_CHECKING:
@@ -37,23 +46,11 @@ def resync(
             help="State to re-open; repeatable. Default: failed and unprocessed.",
         ),
     ] = None,
-    queue_id: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Only this queueId; repeatable.")
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Only leads that came to rest since then (UTC, or 36h)."),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only leads that came to rest until then.")
-    ] = None,
-    reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Only leads whose reason holds this text.")
-    ] = None,
-    mapping: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", autocompletion=mapping_names, help="Only leads of this mapping file."),
-    ] = None,
+    queue_id: QueueIds = None,
+    since: Since = None,
+    until: Until = None,
+    reason: Reason = None,
+    mapping: OfMapping = None,
     refetch: Annotated[bool, typer.Option("--refetch", help="Ask LeadByte again first.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Send even what has not changed.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count, by reason.")] = False,
@@ -67,45 +64,22 @@ def resync(
     now = app.clock()
     if problems := list(wrong_states(state or (), refetch=refetch, again="--refetch")):
         raise UsageError(*(f"--state {problem}" for problem in problems))
-    selection = Selection(
-        states=states_meant(state or (), named=bool(queue_id), refetch=refetch),
-        queue_ids=tuple(queue_id or ()),
-        since=moment(since, "--since", now),
-        until=moment(until, "--until", now),
-        reason=reason,
-        mapping=mapping,
-    )
-    _refuse_unknown(app, selection)
+    meant = states_meant(state or (), named=bool(queue_id), refetch=refetch)
+    chosen = selection(meant, queue_id, (since, until), reason, mapping, now=now)
+    refuse_unknown(app, chosen)
     if dry_run:
-        _count(app, selection, as_json=as_json)
+        with app.store() as store, progress("resync, counting"):
+            counts = store.count_by_reason(chosen)
+        put_counts(counts, "would be re-opened", as_json=as_json)
     else:
-        asyncio.run(_resync(app, selection, refetch=refetch, force=force, as_json=as_json))
+        asyncio.run(_resync(app, chosen, refetch=refetch, force=force, as_json=as_json))
 
 
-def _refuse_unknown(app: App, selection: Selection) -> None:
-    with app.store() as store:
-        unknown = store.untracked(selection.queue_ids)
-    if unknown:
-        raise UsageError(*(f"--queue-id {one_line(one)}: this queueId is not tracked" for one in unknown))
-
-
-def _count(app: App, selection: Selection, *, as_json: bool) -> None:
-    with app.store() as store, progress("resync, counting"):
-        counts = store.count_by_reason(selection)
-    rows = [{"state": state, "reason": mask(reason), "leads": n} for (state, reason), n in counts.items()]
-    if as_json:
-        put_json({"leads": sum(counts.values()), "reasons": rows})
-        return
-    for row in rows:
-        put(f"{row['leads']:>8}  {row['state']:<12} {row['reason']}")
-    put(f"{sum(counts.values()):>8}  would be re-opened")
-
-
-async def _resync(app: App, selection: Selection, *, refetch: bool, force: bool, as_json: bool) -> None:
+async def _resync(app: App, chosen: Selection, *, refetch: bool, force: bool, as_json: bool) -> None:
     now = app.clock()
 
     def reopen(store: Store) -> int:
-        return store.resync(selection, now, refetch=refetch, force=force, deadline_at=now + app.deadline())
+        return store.resync(chosen, now, refetch=refetch, force=force, deadline_at=now + app.deadline())
 
     opened, left = None, 0
     while opened is None or left:

@@ -3,7 +3,16 @@
 from bridge.model.deliveries import Call, Delivery, Kind, Move, Outcome
 from bridge.model.items import Change, PollRecord, QueueReply, ResolvedItem, Track, Verdict, WaitingItem
 from bridge.model.lanes import Lane, Mapped, Stamp, identity
-from bridge.model.sides import BY_HAND, HOSTS, LEADBYTE, LEADSQUARED, NOT_REPEATABLE, UPDATES, Json
+from bridge.model.sides import (
+    BY_HAND,
+    HOSTS,
+    LEADBYTE,
+    LEADSQUARED,
+    MAPPING_BY_HAND,
+    NOT_REPEATABLE,
+    UPDATES,
+    Json,
+)
 from bridge.model.states import (
     BIRTHS,
     IN_FLIGHT,
@@ -25,6 +34,7 @@ __all__ = [
     "LEADBYTE",
     "LEADSQUARED",
     "LEAD_STATES",
+    "MAPPING_BY_HAND",
     "NOT_REPEATABLE",
     "REPORTED",
     "TRANSITIONS",

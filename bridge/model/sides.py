@@ -13,6 +13,9 @@ LEADBYTE: Final = "leadbyte"
 LEADSQUARED: Final = "leadsquared"
 """The two sides, as sources of items and targets of deliveries. The first is also the mode of lanes to LeadByte."""
 
+MAPPING_BY_HAND: Final = "by hand"
+"""What stands in the place of a mapping's name where a person decided."""
+
 BY_HAND: Final = "hand"
 """The source of an item that a person made by a command."""
 

@@ -1,9 +1,11 @@
-"""Which states a resync may re-open."""
+"""Which states a resync may re-open, and which may be dismissed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Final
+
+from bridge.model import State
 
 DEFAULT: Final = ("failed", "unprocessed")
 OPENABLE: Final = (*DEFAULT, "expired")
@@ -25,3 +27,16 @@ def wrong_states(given: Sequence[str], *, refetch: bool, again: str) -> Iterator
             yield f"{state}: no such state; take one of {', '.join(KNOWN)}"
         elif state in DONE and not refetch:
             yield f"{state}: such leads are done; add {again}"
+
+
+def not_dismissed(given: Sequence[str]) -> Iterator[str]:
+    """What is wrong with states that leads are to be dismissed from, a line each."""
+    for state in given:
+        if state == State.IN_DOUBT:
+            yield f"{state}: look at the other side first, then settle it with `bridge resolve`"
+        elif state not in OPENABLE:
+            yield f"{state}: only what is {_listed(OPENABLE)} can be dismissed"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"

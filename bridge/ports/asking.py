@@ -12,6 +12,7 @@ from bridge.ports.values import (
     Check,
     Cutoffs,
     Day,
+    Dismissed,
     Erased,
     Failure,
     Finding,
@@ -54,6 +55,14 @@ class People(Protocol):
 
     def count_by_reason(self, selection: Selection) -> Mapping[tuple[str, str], int]:
         """How many leads a resync would re-open, by state and reason."""
+        ...
+
+    def dismiss(self, selection: Selection, reason: str, now: float) -> Dismissed:
+        """A person's word that the selected leads are not wanted any more, kept among their attempts.
+
+        What failed, was unprocessed or expired is superseded from then on, and with it what it had taken over from older
+        results of the same person. Nothing else is dismissed, whatever states are selected.
+        """
         ...
 
     def resolve(self, queue_id: str | int, *, done: bool, now: float) -> int:

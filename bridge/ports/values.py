@@ -73,6 +73,14 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class Dismissed:
+    """How many leads a person gave up. `others`: queueIds of older results whose values these had taken over, in order."""
+
+    leads: int
+    others: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """One lead on the failure report: failed, unprocessed, in doubt or expired. Not masked.
 

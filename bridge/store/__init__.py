@@ -13,6 +13,7 @@ from bridge.store.changes import Changes
 from bridge.store.database import connect, translated, verify
 from bridge.store.decided import Decided
 from bridge.store.deliveries import Deliveries
+from bridge.store.dismissing import Dismissing
 from bridge.store.items import Items
 from bridge.store.life import Life
 from bridge.store.people import People
@@ -23,7 +24,9 @@ from bridge.store.schema import migrate
 FILE = "bridge.db"
 
 
-class SqliteStore(Items, Decided, Deliveries, Changes, Life, People, Audit, Privacy, Retention, Backup):
+class SqliteStore(
+    Items, Decided, Dismissing, Deliveries, Changes, Life, People, Audit, Privacy, Retention, Backup
+):
     """`bridge.ports.Store` on one SQLite file. One connection, to be used by one thread at a time."""
 
     def never_wait(self) -> None:

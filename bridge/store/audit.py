@@ -21,7 +21,7 @@ LAST: Final[Mapping[State, tuple[str, ...]]] = MappingProxyType(
         State.PENDING: FRESH,
         State.SENDING: FRESH,
         State.SKIPPED: FRESH,
-        State.SUPERSEDED: (*FRESH, *ENDED),
+        State.SUPERSEDED: (*FRESH, *ENDED, State.SUPERSEDED),
         State.SUBMITTED: (State.SUBMITTED,),
         State.IN_DOUBT: (State.IN_DOUBT,),
         State.SYNCED: (State.SYNCED,),

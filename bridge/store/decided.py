@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from bridge.model import BY_HAND, LEADBYTE, Mapped, ResolvedItem, State
+from bridge.model import BY_HAND, LEADBYTE, MAPPING_BY_HAND, Mapped, ResolvedItem, State
 from bridge.ports import Birth, Decision, Operated
 from bridge.store.acted import OTHER_ID, act, acted_by, is_other_id, not_acted, not_decided
 from bridge.store.base import Row, loaded
 from bridge.store.births import Births
 from bridge.store.meetings import kind_of, still_owes, supersede
 from bridge.store.numbering import new_ids
-
-MAPPING_BY_HAND: Final = "by hand"
-"""What stands in the place of a mapping's name for an operation that a person asked for."""
 
 CHUNK: Final = 500
 NOT_DECIDED = "done for an earlier LeadByte lead of this person; for another one only by a new decision"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.model import LEADBYTE, Call, Move, Stage, State, Track
-from bridge.ports import Selection, Store
+from bridge.ports import Birth, Dismissed, Selection, Store
 from tests.contract.store_account_contract import STEPS, expired, in_doubt
 from tests.contract.store_contract import AUTOMATED, mapped
 
@@ -98,3 +98,80 @@ class AskingContract:
         assert store.resolve(delivery["id"] + 1, done=True, now=92.0) == 0
         assert store.resolve(delivery["id"], done=True, now=92.0) == 1
         assert STEPS.states(store) == {"synced": 1, "waiting": 1}
+
+    # dismissed
+
+    def test_what_is_dismissed_is_off_the_report_and_still_accounted_for(self, store: Store) -> None:
+        three_failures(store)
+        assert store.dismiss(Selection(LISTED), "typed by bots", 90.0) == Dismissed(3, [])
+        assert list(store.failures()) == []
+        assert store.status().leads["superseded"] == 3
+        assert all(day.adds_up for day in store.account())
+        assert list(store.audit(running=True)) == []
+        assert store.idle()
+
+    def test_a_dismissed_lead_tells_why_and_what_it_was_on_the_report_for(self, store: Store) -> None:
+        three_failures(store)
+        store.dismiss(Selection(LISTED), "typed by bots", 90.0)
+        for queue_id, was in {"too-long": "Too long", "q": "no final result"}.items():
+            delivery = (store.lead(queue_id) or {})["deliveries"][-1]
+            assert (delivery["state"], delivery["reason"]) == ("superseded", "dismissed: typed by bots")
+            word = delivery["attempts"][-1]
+            assert (word["stage"], word["result"], word["state"]) == ("person", "dismissed", "superseded")
+            assert word["reason"] == was
+
+    @pytest.mark.parametrize(
+        ("selection", "left"),
+        [
+            (Selection(LISTED, reason="TOO"), {"unknown", "q"}),
+            (Selection(LISTED, mapping="two"), {"too-long", "q"}),
+            (Selection(("expired",)), {"too-long", "unknown"}),
+            (Selection(LISTED, queue_ids=("q", "unknown")), {"too-long"}),
+            (Selection(LISTED, until=61.0), {"unknown"}),
+            (Selection(LISTED, reason="nothing"), {"too-long", "unknown", "q"}),
+        ],
+    )
+    def test_only_the_selected_are_dismissed(
+        self, store: Store, selection: Selection, left: set[str]
+    ) -> None:
+        three_failures(store)
+        assert store.dismiss(selection, "not wanted", 90.0).leads == 3 - len(left)
+        assert {failure.queue_id for failure in store.failures()} == left
+
+    def test_of_two_deliveries_of_a_lead_only_the_selected_one_is_dismissed(self, store: Store) -> None:
+        STEPS.resolve(store, "q")
+        [item] = store.unmapped(1)
+        births = [Birth(item.id, name, State.FAILED, None, f"no {name}") for name in ("phone", "email")]
+        store.record_mapped([item], births, 10.0)
+        assert store.dismiss(Selection(LISTED, reason="no phone"), "not wanted", 90.0).leads == 1
+        assert [failure.reason for failure in store.failures()] == ["no email"]
+
+    def test_what_moves_or_is_in_doubt_or_done_is_not_dismissed(self, store: Store) -> None:
+        in_doubt(store)
+        synced(store, 1, at=95.0, first=7)
+        STEPS.bear(store, "moving", mapped("b@example.com"))
+        store.track([Track("waiting")], 1.0, 9e9)
+        before = store.status().leads
+        assert store.dismiss(Selection(()), "not wanted", 99.0) == Dismissed(0, [])
+        assert store.status().leads == before
+
+    def test_values_that_a_dismissed_lead_took_over_go_with_it_and_it_is_told_whose(
+        self, store: Store
+    ) -> None:
+        STEPS.bear(store, "old", mapped(City="Leeds"), at=10.0)
+        STEPS.bear(store, "new", mapped(Stage="Bad"), at=20.0)
+        STEPS.finish(store, State.FAILED, reason="no such option")
+        assert store.dismiss(Selection(LISTED), "not wanted", 90.0) == Dismissed(1, ["old"])
+        STEPS.bear(store, "newer", mapped(Stage="Good"), at=30.0)
+        [sent] = STEPS.claim(store, "c9", 99.0)
+        assert sent.fields == {"EmailAddress": "a@example.com", "Stage": "Good"}
+
+    @pytest.mark.parametrize("queue_id", ["too-long", "unknown", "q"])
+    def test_only_to_fetch_it_anew_takes_a_dismissed_lead_up_again(self, store: Store, queue_id: str) -> None:
+        three_failures(store)
+        store.dismiss(Selection(LISTED), "not wanted", 90.0)
+        assert store.resync(Selection(LISTED), 91.0, refetch=False, force=False, deadline_at=999.0) == 0
+        chosen = Selection((), (queue_id,))
+        assert store.resync(chosen, 92.0, refetch=True, force=False, deadline_at=999.0) == 1
+        [item] = store.claim_waiting(92.0, 9)
+        assert item.queue_id == queue_id

@@ -804,6 +804,23 @@ class FeedbackContract:
         [sent] = self.finish(store, now=80.0)
         assert (sent.id, sent.fields["financials.payout"]) == (id_, "80.00")
 
+    # dismissed
+
+    def test_what_a_person_asked_for_is_only_dismissed_by_name(self, store: Store) -> None:
+        [id_] = store.operate([financials()], 10.0)
+        self.finish(store, State.FAILED, reason="not Approved")
+        assert store.dismiss(Selection(since=1.0), "sold elsewhere", 90.0).leads == 0
+        assert store.dismiss(Selection(mapping="by hand"), "sold elsewhere", 91.0).leads == 1
+        [operated] = store.operated([id_])
+        assert (operated.state, operated.reason) == (State.SUPERSEDED, "dismissed: sold elsewhere")
+
+    def test_a_rule_has_acted_on_what_was_dismissed(self, store: Store) -> None:
+        self.decide(store, wanted(update(postcode="N1")))
+        self.finish(store, State.FAILED, reason="no such field")
+        assert store.dismiss(Selection(), "not wanted", 60.0).leads == 1
+        assert self.decide(store, wanted(update(postcode="N1")), at=70.0) == 0
+        assert self.decide(store, wanted(update(postcode="N2")), at=80.0) == 1
+
     # resync
 
     @pytest.mark.parametrize("refetch", [False, True])

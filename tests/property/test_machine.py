@@ -57,6 +57,7 @@ class Bridge(RuleBasedStateMachine):
         self.directory = Path(tempfile.mkdtemp(dir=FAST if FAST.is_dir() else None))
         self.leads: dict[str, Lead] = {}
         self.names = 0
+        self.given_up: set[tuple[str, str]] = set()
 
     @initialize(seed=st.integers(0, 2**32))
     def begin(self, seed: int) -> None:
@@ -94,6 +95,15 @@ class Bridge(RuleBasedStateMachine):
     )
     def a_person_resyncs(self, force: bool, refetch: bool, states: set[str]) -> None:
         self._resync(Selection(states=tuple(sorted(states))), refetch=refetch, force=force)
+
+    @rule(states=st.sets(st.sampled_from(OPEN), min_size=1))
+    def a_person_dismisses(self, states: set[str]) -> None:
+        """What is never sent is no newest value."""
+        with self.box.store() as store:
+            left = {one.queue_id for one in store.failures() if one.state in states}
+            store.dismiss(Selection(states=tuple(states)), "not wanted", self.box.clock())
+            assert not [one for one in store.failures() if one.state in states]
+        self.given_up |= {(self.leads[one].kind, self.leads[one].email) for one in left}
 
     @rule()
     def a_person_settles_a_doubt(self) -> None:
@@ -199,6 +209,8 @@ class Bridge(RuleBasedStateMachine):
 
     def _newest(self, kind: str, email: str) -> None:
         """The value that the CRM holds is that of the newest result, of those mappings that alone write to this person."""
+        if (kind, email) in self.given_up:
+            return
         all_ = [lead for lead in self.leads.values() if lead.email == email]
         if all_ and {lead.kind for lead in all_} == {kind} and not any(lead.odd for lead in all_):
             newest = max(all_, key=lambda lead: lead.age)

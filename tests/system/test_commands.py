@@ -534,3 +534,67 @@ def test_a_key_in_the_reason_of_one_lead_appears_nowhere(
     bridge.drain()
     assert bridge.counts() == {"unprocessed": 1}
     assert bridge.leaks() == {}
+
+
+# dismiss
+
+
+def two_failures(bridge: Bridge, simulator: Simulator) -> tuple[str, str]:
+    """One that LeadSquared does not know, one that cannot be mapped."""
+    unknown, unmapped = simulator.lead("new@example.com", known=False), simulator.lead(None)
+    bridge.track(unknown, unmapped)
+    bridge.drain()
+    return unknown, unmapped
+
+
+def test_a_dismissed_lead_is_off_the_report_and_accounted_for(bridge: Bridge, simulator: Simulator) -> None:
+    unknown, unmapped = two_failures(bridge, simulator)
+    said = bridge("dismiss", "--reason", "NO VALUE", "--because", "typed by bots", "--yes")
+    assert (said.code, said.stdout) == (0, "1 lead dismissed\n")
+    report = bridge("report", "--format", "json").json
+    assert [lead["queue_id"] for lead in report["leads"]] == [unknown]
+    assert bridge.counts() == {"unprocessed": 1, "superseded": 1}
+    shown = bridge("show", unmapped).stdout
+    assert "reason: dismissed: typed by bots" in shown
+    assert NO_EMAIL in shown
+    assert bridge("audit").code == 0
+    assert bridge("resync", "--json").json["reopened"] == 1
+    assert bridge.lead(unmapped)["deliveries"][-1]["state"] == "superseded"
+
+
+def test_nothing_is_dismissed_before_a_person_agrees(bridge: Bridge, simulator: Simulator) -> None:
+    two_failures(bridge, simulator)
+    words = ("dismiss", "--state", "failed", "--since", "1h", "--because", "bots")
+    counted = bridge(*words, "--dry-run", "--json").json
+    assert counted == {"leads": 1, "reasons": [{"state": "failed", "reason": NO_EMAIL, "leads": 1}]}
+    refused = bridge(*words, input="n\n")
+    assert (refused.code, refused.stdout.endswith("Dismiss them for good? [y/N] ")) == (0, True)
+    nobody = bridge(*words, input="")
+    assert (nobody.code, len(nobody.errors)) == (2, 1)
+    assert bridge(*words, "--json").code == 2
+    assert bridge.counts() == {"failed": 1, "unprocessed": 1}
+    agreed = bridge(*words, input="y\n")
+    assert agreed.stdout.endswith("[y/N] 1 lead dismissed\n")
+    assert bridge.counts() == {"superseded": 1, "unprocessed": 1}
+    assert bridge(*words, "--json").json == {"dismissed": 0, "others": []}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--because bots", "say which leads: --reason, --mapping, --queue-id, --state, --since or --until"),
+        ("--because . --state in_doubt", "--state in_doubt: look at the other side first"),
+        ("--because . --queue-id q-unknown", "--queue-id q-unknown: this queueId is not tracked"),
+        (
+            f"--because {'x' * 201} --state failed",
+            "--because: say why, on one line of at most 200 characters",
+        ),
+        ("--state failed", "Missing option '--because'"),
+        ("--because . --since yesterday", "--since: not a time"),
+    ],
+)
+def test_a_dismissal_that_cannot_be_is_refused(rest: Rest, words: str, told: str) -> None:
+    said = rest.bridge("dismiss", *words.split(), "--yes")
+    assert (said.code, said.stdout) == (2, "")
+    assert told in said.errors[-1]
+    assert rest.bridge.counts()["failed"] == 2

@@ -1,10 +1,10 @@
-"""Which states a resync may re-open."""
+"""Which states a resync may re-open, and which may be dismissed."""
 
 from __future__ import annotations
 
 import pytest
 
-from bridge.policy.selecting import states_meant, wrong_states
+from bridge.policy.selecting import not_dismissed, states_meant, wrong_states
 
 OPENABLE = ("failed", "unprocessed", "expired")
 
@@ -30,3 +30,10 @@ def test_each_state_that_cannot_be_meant_is_told() -> None:
         "synced: such leads are done; add --refetch",
     ]
     assert list(wrong_states(["failed", "synced"], refetch=True, again="--refetch")) == []
+
+
+def test_each_state_that_cannot_be_dismissed_is_told() -> None:
+    assert list(not_dismissed(["failed", "in_doubt", "expired", "synced"])) == [
+        "in_doubt: look at the other side first, then settle it with `bridge resolve`",
+        "synced: only what is failed, unprocessed or expired can be dismissed",
+    ]
