@@ -83,6 +83,9 @@ class Client:
         return await self.transport.handle_async_request(_Outgoing(request, self._extensions))
 
 
+_NO_HEADERS: Final = httpx.Headers()
+
+
 class _Outgoing(httpx.Request):
     """A request with only what a transport needs of it.
 
@@ -95,7 +98,7 @@ class _Outgoing(httpx.Request):
         self.url = cast("httpx.URL", request.url + _query(tuple(request.params.items())))
         if any(_UNSENDABLE.search(value) for value in request.headers.values()):
             raise UnsendableError
-        self.headers = httpx.Headers(request.headers)
+        self.headers = httpx.Headers(request.headers) if request.headers else _NO_HEADERS
         self.extensions = extensions
         self._body = request.body or b""
 
@@ -193,18 +196,23 @@ async def _read(
         raise ServerFault(
             f"{_origin(request)} answered with a redirect (HTTP {status}): set the URL it really has"
         )
-    coding = headers.get("content-encoding", "identity")
-    if coding.strip().lower() != "identity":
+    coding, length = _told(headers, b"content-encoding"), _told(headers, b"content-length")
+    if coding.strip().lower() not in {b"", b"identity"}:
         raise ServerFault(f"{_origin(request)} answered HTTP {status} in a compression nobody asked for")
-    body = await _body(headers.get("content-length", ""), stream, most)
+    body = await _body(length, stream, most)
     if body is None:
         raise ServerFault(f"{_origin(request)} answered HTTP {status} with a reply larger than {_size(most)}")
     return Reply(status, headers, body)
 
 
-async def _body(length: str, stream: httpx.AsyncByteStream, most: int) -> bytes | None:
+def _told(headers: httpx.Headers, name: bytes) -> bytes:
+    """The header of this name, all that there are of it; b"" where there is none. httpx decodes all to find one."""
+    return b", ".join([value for one, value in headers.raw if one.lower() == name])
+
+
+async def _body(length: bytes, stream: httpx.AsyncByteStream, most: int) -> bytes | None:
     """The body as it came, or None as soon as it is larger than `most`, or as its header says so."""
-    if length.isdecimal() and int(length) > most:
+    if length.isdigit() and int(length) > most:
         return None
     body = bytearray()  # not a list: an answer of single bytes would take fifty times its size
     async for chunk in stream:

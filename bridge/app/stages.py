@@ -82,9 +82,10 @@ class Wiring:
 
     def forward(self, sides: Sides, gates: Gates, mappings: Mappings) -> Sequence[Stage]:
         """From LeadByte's queue results to confirmed updates in LeadSquared."""
+        mapping = MapStage(self.store, self.desk, sides.source, mappings, self.clock)
         return [
-            self._polling(sides.source, gates.poll),
-            MapStage(self.store, self.desk, sides.source, mappings, self.clock),
+            self._polling(sides.source, gates.poll, mapping.crew.tick),
+            mapping,
             self._pushing(sides.sink, gates.bulk, "bulk"),
             self._pushing(sides.sink, gates.asynchronous, "async"),
             self._asking(ConfirmStage, sides.sink, gates.asynchronous),
@@ -139,11 +140,11 @@ class Wiring:
         told = (gate, interval, self.clock, self.steady)
         return [MetricsStage(self.store, self.desk, sides.metrics, *told)] if sides.metrics else []
 
-    def _polling(self, source: Source, gate: Gate) -> PollStage:
+    def _polling(self, source: Source, gate: Gate, stored: Callable[[], None]) -> PollStage:
         wanted = self.settings.leadbyte
         polling = Polling(Backoff(wanted.poll_first_seconds, wanted.poll_max_seconds))
         told = (gate, polling, wanted.concurrency)
-        return PollStage(self.store, self.desk, source, *told, self.clock, self.rng)
+        return PollStage(self.store, self.desk, source, *told, self.clock, self.rng, stored)
 
     def _pushing(self, sink: Sink, gate: Gate, mode: str) -> PushStage:
         wanted = self.settings.leadsquared

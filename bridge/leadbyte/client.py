@@ -13,7 +13,7 @@ from bridge.leadbyte import wire
 from bridge.leadbyte.host import LeadByteHost, judged_text
 from bridge.model import QueueReply, Verdict
 
-REMEMBERED: Final = 1024
+REMEMBERED: Final = 512
 MOST_REMEMBERED: Final = 4096
 
 

@@ -9,9 +9,12 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal
+
+import orjson
 
 from bridge.errors import Refused
 from bridge.exchange import Request, one_line, rooted
@@ -94,6 +97,11 @@ def _json(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _dump(body: Json) -> bytes:
+    """Its JSON in ASCII, all else escaped."""
+    # What is ASCII anyway comes out the same of both, and of this one in a tenth of the time.
+    with suppress(orjson.JSONEncodeError):
+        if (fast := orjson.dumps(body)).isascii():
+            return fast
     return json.dumps(body, separators=(",", ":")).encode()
 
 

@@ -27,7 +27,8 @@ class PollStage:
     """Polls due items, `width` at a time.
 
     Where nothing limits the calls, items are claimed a few to a worker, and results are recorded when the next are
-    claimed; else one to a worker with a permit, and each result at once.
+    claimed; else one to a worker with a permit, and each result at once. `stored` is called where results were recorded
+    by the load: whoever works on them then need not wait for a tick, and finds their replies still at hand.
     """
 
     def __init__(
@@ -40,12 +41,13 @@ class PollStage:
         width: int,
         clock: Callable[[], float],
         rng: random.Random,
+        stored: Callable[[], None],
     ) -> None:
         self._store, self._desk, self._source, self._gate = store, desk, source, gate
         self._polling, self._width, self._clock, self._rng = polling, width, clock, rng
         self._claimed: deque[WaitingItem] = deque()
         self._done: list[PollRecord] = []
-        self._claiming = asyncio.Lock()
+        self._stored, self._claiming = stored, asyncio.Lock()
         self.crew = Crew("poll", width, self._step)
 
     async def stop(self, grace: float) -> None:
@@ -108,3 +110,5 @@ class PollStage:
         done, self._done = self._done, []
         if done:
             await self._desk(self._store.record_polls, done, self._clock())
+        if len(done) > self._width:
+            self._stored()

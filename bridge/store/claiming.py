@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bridge.model import LEADBYTE, LEADSQUARED, Delivery, Lane, Mapped, Stamp, State, identity
 from bridge.policy.merging import Stamped, agree, merge, settle
@@ -86,8 +86,9 @@ class Claiming(Returns):
         taken: set[str] = set()
         parsed = Lane.parse(lane)
         most = 1 if parsed.alone else size
-        rows = connection.execute(CANDIDATES, (lane, now, 2 * most)).fetchall()
-        for row in rows:
+        looked = False
+        for row in _candidates(connection, (lane, now), most, lambda: len(batch) < most):
+            looked = True
             # Answers are matched without case in every script, so nor may two such values travel together.
             names = {row["identity"].casefold(), row["lookup"].casefold()}
             if len(batch) < most and taken.isdisjoint(names):
@@ -95,7 +96,7 @@ class Claiming(Returns):
                 if delivery is not None:
                     taken |= names
                     batch.append(delivery)
-        return batch, bool(rows)
+        return batch, looked
 
     def _agree(self, connection: sqlite3.Connection, applied: Sequence[Delivery], now: float) -> None:
         """Under every name that the lead was known by in this delivery."""
@@ -140,6 +141,16 @@ class Claiming(Returns):
                 "UPDATE delivery SET fields = ?, older = ? WHERE id = ?", (values, older, row["id"])
             )
         return delivery
+
+
+def _candidates(
+    connection: sqlite3.Connection, told: tuple[str, float], most: int, wanted: Callable[[], bool]
+) -> Iterator[Row]:
+    """What may be sent, `most` rows of it; twice as many, the same among them, where more are still `wanted` after those."""
+    first = connection.execute(CANDIDATES, (*told, most)).fetchall()
+    yield from first
+    if len(first) == most and wanted():
+        yield from connection.execute(CANDIDATES, (*told, 2 * most)).fetchall()
 
 
 def _is_done(connection: sqlite3.Connection, row: Row, lane: Lane) -> bool:

@@ -17,6 +17,8 @@ from bridge.errors import Busy, Conflict, DiskFull, StoreError
 
 BUSY_SECONDS = 10.0
 PRAGMAS = (
+    # Of a new file. A commit writes whole pages, each by two calls, and most of them are filled one after another.
+    "PRAGMA page_size=8192",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",

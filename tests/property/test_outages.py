@@ -247,3 +247,13 @@ def test_what_waits_for_a_confirmation_outlives_a_day_without_the_async_host(box
     box.run(HOUR, drain=True)
     assert set(counts(box)) <= {"synced"}
     assert set(box.crm.fired.values()) == {1}
+
+
+@pytest.mark.parametrize(("leads", "left"), [(128, range(16)), (1, range(1, 2))])
+def test_a_load_of_results_is_mapped_before_the_next_tick(box: Box, leads: int, left: range) -> None:
+    """But for those that were under way to the last."""
+    lead_in(box, *(f"q{n}" for n in range(leads)))
+    box.run(30.0, tick=60.0)
+    assert box.leadbyte.calls >= leads
+    with box.store() as store:
+        assert len(store.unmapped(500)) in left

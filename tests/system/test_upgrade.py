@@ -113,7 +113,16 @@ def test_every_lead_of_the_first_release_is_there_in_its_state(state: Path) -> N
 
 @pytest.mark.parametrize(
     "statement",
-    ["BEGIN", "CREATE TABLE ledger", "INSERT INTO ledger", 'INSERT INTO "_sqlite_migrations"', "COMMIT"],
+    [
+        "BEGIN",
+        "CREATE TABLE ledger",
+        "INSERT INTO ledger",
+        'INSERT INTO "_sqlite_migrations"',
+        "ALTER TABLE agreed",
+        "INSERT INTO agreed",
+        "DROP TABLE agreed",
+        "COMMIT",
+    ],
 )
 def test_an_upgrade_that_is_killed_leaves_a_file_that_opens_well_the_next_time(
     state: Path, statement: str

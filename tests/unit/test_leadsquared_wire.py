@@ -80,6 +80,15 @@ def test_an_id_beside_another_search_key_is_no_value_to_set() -> None:
     ]
 
 
+@given(st.text(st.characters(categories=None)) | st.text(st.characters(max_codepoint=127)))
+def test_what_is_sent_is_ascii_whatever_the_value(value: str) -> None:
+    """Halves of surrogate pairs and control characters included, by the one spelling that the standard library has."""
+    one = delivery("EmailAddress", {"EmailAddress": "a@b.c", "mx_City": value})
+    sent = wire.bulk_request(BASE, KEYS, Lane("bulk", "EmailAddress", "unprocessed"), [one])
+    assert sent.body == json.dumps(body(sent), separators=(",", ":")).encode()
+    assert body(sent)["LeadPropertiesList"][0]["Fields"][1] == pair("mx_City", value)
+
+
 @pytest.mark.parametrize(("option", "fires"), [("silent", "false"), ("automations", "true")])
 def test_an_async_update_is_as_the_page_shows_it(option: str, fires: str) -> None:
     lane = Lane("async", "", option)
