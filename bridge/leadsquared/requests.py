@@ -98,7 +98,7 @@ def _json(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _dump(body: Json) -> bytes:
     """Its JSON in ASCII, all else escaped."""
-    # What is ASCII anyway comes out the same of both, and of this one in a tenth of the time.
+    # The quicker of the two escapes nothing that need not be.
     with suppress(orjson.JSONEncodeError):
         if (fast := orjson.dumps(body)).isascii():
             return fast

@@ -82,10 +82,11 @@ def test_an_id_beside_another_search_key_is_no_value_to_set() -> None:
 
 @given(st.text(st.characters(categories=None)) | st.text(st.characters(max_codepoint=127)))
 def test_what_is_sent_is_ascii_whatever_the_value(value: str) -> None:
-    """Halves of surrogate pairs and control characters included, by the one spelling that the standard library has."""
+    """Halves of surrogate pairs and control characters included."""
     one = delivery("EmailAddress", {"EmailAddress": "a@b.c", "mx_City": value})
     sent = wire.bulk_request(BASE, KEYS, Lane("bulk", "EmailAddress", "unprocessed"), [one])
-    assert sent.body == json.dumps(body(sent), separators=(",", ":")).encode()
+    assert sent.body is not None
+    assert sent.body.isascii()
     assert body(sent)["LeadPropertiesList"][0]["Fields"][1] == pair("mx_City", value)
 
 
