@@ -74,6 +74,7 @@ def _fields(record: dict[str, Any]) -> dict[str, object]:
         "mx_Outcome": "Sold",
         "mx_Sold_On": "2026-01-01 00:00:00",
         "mx_Buyer": (record.get("buyer") or {}).get("name", "none"),
+        "mx_Reject_Reason": "",
         "mx_LeadByte_Id": str(record["response"]["leadId"]),
         "mx_Source": "LeadByte",
     }

@@ -440,6 +440,7 @@ def test_map_previews_a_reply_and_sends_nothing(bridge: Bridge, simulator: Simul
         "EmailAddress": "a@b.co",
         "mx_Outcome": "Sold",
         "mx_Buyer": "none",
+        "mx_Reject_Reason": "",
         "mx_Source": "LeadByte",
     }
     path.write_text(json.dumps(REPLY).replace("A@B.co ", " "))

@@ -218,6 +218,14 @@ def test_a_dry_run_is_recorded_and_not_sent(tmp_path: Path, name: str) -> None:
         assert lead.trip.written() == (1, 1, 0)
 
 
+def test_why_a_lead_was_held_is_cleared_once_it_is_sold(tmp_path: Path) -> None:
+    with ann(tmp_path, example("release-quarantined"), quarantined=True) as lead:
+        assert lead.trip.crm(lead.prospect)["mx_Reject_Reason"] == "held for a manual check"
+        lead.edit(**POSTCODE, **QUALIFIED)
+        assert lead.trip.crm(lead.prospect)["mx_Outcome"] == "Sold"
+        assert "mx_Reject_Reason" not in lead.trip.crm(lead.prospect)
+
+
 # which lead is meant
 NO_COLUMN: Final = FORWARD.replace("  mx_LeadByte_Id: leadId\n", "").partition("tests:")[0]
 
