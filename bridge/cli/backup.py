@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 def backup(
     path: Annotated[
-        Path, typer.Argument(help="The file to write, or a directory: then it is named by the time.")
+        str,
+        typer.Argument(
+            metavar="PATH", help="The file to write, or a directory: then it is named by the time."
+        ),
     ],
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -38,11 +42,14 @@ def backup(
         put(f"{place}: {leads} leads, {size} bytes")
 
 
-def _place(app: App, path: Path, *, force: bool) -> Path:
+def _place(app: App, given: str, *, force: bool) -> Path:
     """Where the copy goes. Raises UsageError where it may not go, StoreError where there is nothing to copy."""
     state_dir = app.settings.state_dir
     if not (state_dir / FILE).exists():
         raise StoreError(f"{state_dir / FILE}: there is no database yet; set BRIDGE_STATE_DIR to where it is")
+    path = Path(given)
+    if given.endswith(os.sep) and not path.is_dir():
+        raise UsageError(f"{given}: there is no such directory; create it, or give the name of a file")
     if path.is_dir():
         path /= datetime.fromtimestamp(app.clock(), UTC).strftime("bridge-%Y%m%dT%H%M%SZ.db")
     if state_dir.resolve() in path.resolve().parents:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from bridge.errors import UsageError
 from bridge.model import Json
+from bridge.policy.moments import iso_epoch
 from bridge.reports import one_line
 
 if TYPE_CHECKING:
@@ -91,12 +92,11 @@ def moment(text: str | None, option: str, now: float) -> float | None:
     if span := _SPAN.fullmatch(text):
         return now - int(span[1]) * _SECONDS[span[2]]
     try:
-        at = datetime.fromisoformat(text)
+        return iso_epoch(text)
     except ValueError:
         raise UsageError(
             f"{option}: not a time; write 2026-05-01, 2026-05-01T09:30, or a span back from now such as 36h or 7d"
         ) from None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def ago(seconds: float | None) -> str:

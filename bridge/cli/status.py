@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -15,6 +14,7 @@ from bridge.cli.hosts import host_line, host_values, limits
 from bridge.cli.progress import progress
 from bridge.cli.watching import screen, watch
 from bridge.model import Json
+from bridge.policy.moments import iso_epoch
 from bridge.ports import Day, Hearer, Status, nobody
 from bridge.reports import account_lines, account_values, mask, mask_reason
 from bridge.store.lock import holder
@@ -158,8 +158,7 @@ def epoch(moment: Json) -> float:
     """Epoch seconds of a moment that is kept as such, or in ISO 8601 (UTC where it names no zone)."""
     if isinstance(moment, int | float):
         return float(moment)
-    at = datetime.fromisoformat(moment)
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    return iso_epoch(moment)
 
 
 def _async_queue(checkpoints: Mapping[str, str]) -> Json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -12,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from bridge.errors import UsageError
 from bridge.model import REPORTED, Json
+from bridge.policy.moments import iso_epoch
 from bridge.policy.selecting import states_meant, wrong_states
 from bridge.ports import Selection
 from bridge.reports import one_line
@@ -39,9 +39,8 @@ def _moment(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        at = datetime.fromisoformat(value)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
+        return iso_epoch(value)
+    except ValueError:
         raise PydanticCustomError("moment", "{text}", {"text": NO_MOMENT}) from None
 
 

@@ -342,14 +342,15 @@ def test_nothing_is_copied_into_the_state_directory(bridge: Bridge, name: str) -
     assert said.errors[0].endswith("lies in the state directory; give a path on another disk")
 
 
-@pytest.mark.parametrize("place", ["missing/copy.db", "/dev/null"])
+@pytest.mark.parametrize("place", ["missing/copy.db", "missing/", "/dev/null"])
 def test_a_path_that_cannot_be_written_is_told_in_one_line(
     bridge: Bridge, tmp_path: Path, place: str
 ) -> None:
     bridge.track("q1")
-    said = bridge("backup", str(tmp_path / place), "--force")
+    said = bridge("backup", f"{tmp_path}/{place}" if place[0] != "/" else place, "--force")
     assert said.code in {1, 2}
     assert len(said.errors) == 1
+    assert not (tmp_path / "missing").exists()
     assert not list(tmp_path.rglob("*.part"))
 
 
