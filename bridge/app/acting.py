@@ -10,7 +10,7 @@ from typing import Final
 from bridge.errors import UsageError
 from bridge.ports import Selection, Store
 from bridge.reports import MOST_READ, Listing, listing, one_line
-from bridge.server import Found, Resolve, Resync
+from bridge.server import Dismiss, Found, Resolve, Resync
 
 MOST_TOLD: Final = 20
 """QueueIds that are named as not tracked."""
@@ -36,17 +36,35 @@ class Acting:
         """
         now, meant = self.clock(), wish.selection
         with self.store() as store:
-            if unknown := store.untracked(meant.queue_ids):
-                raise UsageError(*_not_tracked(unknown))
+            _refuse_untracked(store, meant)
             if wish.dry_run:
-                return Found(store.count(replace(meant, until=min(now, meant.until or now))), now)
+                return _counted(store, meant, now)
             told = {"refetch": wish.refetch, "force": wish.force}
             return Found(store.resync(meant, now, **told, deadline_at=now + self.deadline), now)
+
+    def dismiss(self, wish: Dismiss) -> Found:
+        """How many leads were given up, or would be; as `resync`."""
+        now, meant = self.clock(), wish.selection
+        with self.store() as store:
+            _refuse_untracked(store, meant)
+            if wish.dry_run:
+                return _counted(store, meant, now)
+            done = store.dismiss(meant, wish.because, now)
+            return Found(done.leads, now, done.others)
 
     def resolve(self, word: Resolve) -> int:
         """How many deliveries were settled by this word."""
         with self.store() as store:
             return store.resolve(word.delivery, done=word.done, now=self.clock())
+
+
+def _refuse_untracked(store: Store, meant: Selection) -> None:
+    if unknown := store.untracked(meant.queue_ids):
+        raise UsageError(*_not_tracked(unknown))
+
+
+def _counted(store: Store, meant: Selection, now: float) -> Found:
+    return Found(store.count(replace(meant, until=min(now, meant.until or now))), now)
 
 
 def _not_tracked(unknown: Sequence[str]) -> Iterator[str]:

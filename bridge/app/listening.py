@@ -50,6 +50,7 @@ class Callers:
         return Acts(
             failures=lambda selection, rows: in_thread(acting.failures, selection, rows),
             resync=lambda wish: in_thread(acting.resync, wish),
+            dismiss=lambda wish: in_thread(acting.dismiss, wish),
             resolve=lambda word: in_thread(acting.resolve, word),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,14 +22,11 @@ from bridge.cli.choosing import (
 from bridge.cli.completing import dismissible
 from bridge.cli.progress import progress
 from bridge.errors import UsageError
-from bridge.policy.selecting import OPENABLE, not_dismissed
+from bridge.policy.selecting import MOST_WORDS, OPENABLE, is_reason, not_dismissed
 from bridge.ports import Selection
 
 if TYPE_CHECKING:
     from bridge.app import App
-
-MOST: Final = 200
-"""Characters that a person may say why in."""
 
 
 def dismiss(
@@ -76,8 +73,8 @@ def dismiss(
 
 def _refuse_wrong(because: str, states: list[str] | tuple[()]) -> None:
     problems = [f"--state {problem}" for problem in not_dismissed(states)]
-    if not because.strip() or len(because) > MOST or not because.isprintable():
-        problems.append(f"--because: say why, on one line of at most {MOST} characters")
+    if not is_reason(because):
+        problems.append(f"--because: say why, on one line of at most {MOST_WORDS} characters")
     if problems:
         raise UsageError(*problems)
 

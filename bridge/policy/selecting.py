@@ -29,6 +29,15 @@ def wrong_states(given: Sequence[str], *, refetch: bool, again: str) -> Iterator
             yield f"{state}: such leads are done; add {again}"
 
 
+MOST_WORDS: Final = 200
+"""Characters that a person may say why in."""
+
+
+def is_reason(because: str) -> bool:
+    """Whether this may be kept as why leads were dismissed: one line of at most MOST_WORDS characters."""
+    return bool(because.strip()) and len(because) <= MOST_WORDS and because.isprintable()
+
+
 def not_dismissed(given: Sequence[str]) -> Iterator[str]:
     """What is wrong with states that leads are to be dismissed from, a line each."""
     for state in given:

@@ -34,7 +34,7 @@ def gathered(
 
 
 def reasons(ranked: Sequence[Group], *, acting: bool = False) -> Iterator[str]:
-    """A list of all groups. `acting`: with a button that tries the leads of a group again."""
+    """A list of all groups. `acting`: with buttons that try the leads of a group again, or give them up."""
     yield '<h2 id="reasons">Reasons, most leads first</h2>\n<ol class="reasons">\n'
     for rank, group in enumerate(ranked, 1):
         yield f"<li>\n<h3>{rank}. {group.count:,} {words(group.state)} at {safe(group.stage)}: {safe(group.reason)}</h3>\n"
@@ -42,18 +42,19 @@ def reasons(ranked: Sequence[Group], *, acting: bool = False) -> Iterator[str]:
         yield f"<div><dt>First seen</dt><dd>{_moment(group.first_seen)}</dd></div>"
         yield f"<div><dt>Last seen</dt><dd>{_moment(group.last_seen)}</dd></div></dl>\n"
         if acting and group.state != "in_doubt":
-            yield _button(group)
+            yield _buttons(group)
         else:
             yield f"<p>{COMMANDS.get(group.state, RETRY)}</p>\n<pre><code>{safe(group.resync)}</code></pre>\n"
         yield "</li>\n"
     yield "</ol>\n"
 
 
-def _button(group: Group) -> str:
+def _buttons(group: Group) -> str:
     meant = f'data-state="{safe(group.state)}" data-reason="{safe(group.text)}"'
     meant += " data-refetch" if group.refetch else ""
     these = "this lead" if group.count == 1 else f"these {group.count:,} leads"
-    return f'<p><button type="button" {meant}>Retry {these}</button></p>\n'
+    retry = f'<button type="button" {meant}>Retry {these}</button>'
+    return f'<p>{retry} <button type="button" data-dismiss {meant}>Dismiss {these}</button></p>\n'
 
 
 def _moment(iso: str | None) -> str:

@@ -24,7 +24,10 @@ COLUMNS: Final = (
     ("Last attempt (UTC)", "time"),
     ("Reason", "reason"),
 )
-RETRY: Final = '<p><button type="button" id="retry-shown" hidden></button></p>\n'
+SHOWN: Final = """<p id="shown" hidden>
+<button type="button" id="retry-shown"></button> <button type="button" id="dismiss-shown"></button>
+</p>
+"""
 WORDS: Final = {"done": "It was done", "not-done": "It was not done"}
 """What a person may say of a delivery in doubt."""
 DELIVERY: Final = ("Delivery", "number")
@@ -35,14 +38,15 @@ def leads_table(
 ) -> Iterator[str]:
     """Controls (hidden until the script shows them) and a row for each lead. `ranked`: all groups, in the page's order.
 
-    `extent`: which leads these are, as HTML. `acting`: with buttons to retry what is found, and to settle what is in doubt.
+    `extent`: which leads these are, as HTML. `acting`: with buttons to retry or dismiss what is found, and to settle what is in
+    doubt.
     """
     ranks = {id(group): rank for rank, group in enumerate(ranked, 1)}
     columns = (*COLUMNS, DELIVERY) if any(lead.state == "in_doubt" for _, lead in rows) else COLUMNS
     yield '<section class="wide" aria-labelledby="all-leads">\n<h2 id="all-leads">Leads</h2>\n'
     yield f"<p>{extent}</p>\n"
     yield from _controls(ranked)
-    yield RETRY if acting else ""
+    yield SHOWN if acting else ""
     yield '<div class="scroll" role="region" aria-label="Table of leads" tabindex="0">\n<table id="leads">\n'
     yield "<caption>Leads that need a person</caption>\n<thead><tr>"
     yield "".join(f'<th scope="col"{_class(kind)}>{title}</th>' for title, kind in columns)

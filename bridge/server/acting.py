@@ -21,19 +21,30 @@ from bridge.reports import Listing, listing_html, listing_values, one_line
 from bridge.server.answering import Endpoint, guarded
 from bridge.server.guard import Doorkeeper
 from bridge.server.reading import Bounds, body_of, json_of, kind_of, repeated_in
-from bridge.server.wishes import SHORT, Found, Resolve, Resync, listing_of, resolve_of, resync_of
+from bridge.server.wishes import (
+    SHORT,
+    Dismiss,
+    Found,
+    Resolve,
+    Resync,
+    dismiss_of,
+    listing_of,
+    resolve_of,
+    resync_of,
+)
 
 T = TypeVar("T")
 log = structlog.get_logger("bridge.server")
 
 FAILURES: Final = "/v1/failures"
 RESYNC: Final = "/v1/resync"
+DISMISS: Final = "/v1/dismiss"
 RESOLVE: Final = "/v1/resolve"
 JSON: Final = "application/json"
 UNDER_WAY: Final = {
     "error": "still under way, and may still be done; see what became of it before you repeat it"
 }
-OWN: Final = (RESYNC, RESOLVE)
+OWN: Final = (RESYNC, DISMISS, RESOLVE)
 """Where the bridge's own page posts to."""
 
 
@@ -41,20 +52,22 @@ OWN: Final = (RESYNC, RESOLVE)
 class Acts:
     """What can be done. Each may take long and opens a store of its own; each raises UsageError where the wish cannot be met.
 
-    `failures`: the selected ones, with so many rows at least. `resync`: how many leads were re-opened, or would be `until` the
-    moment it names. `resolve`: how many deliveries were in doubt.
+    `failures`: the selected ones, with so many rows at least. `resync`, `dismiss`: how many leads were re-opened or given up,
+    or would be `until` the moment it names. `resolve`: how many deliveries were in doubt.
     """
 
     failures: Callable[[Selection, int], Awaitable[Listing]]
     resync: Callable[[Resync], Awaitable[Found]]
+    dismiss: Callable[[Dismiss], Awaitable[Found]]
     resolve: Callable[[Resolve], Awaitable[int]]
 
 
 def acting_routes(acts: Acts, doorkeeper: Doorkeeper, bounds: Bounds) -> list[Route]:
-    """`GET /v1/failures` (JSON, or HTML where that is accepted), `POST /v1/resync`, `POST /v1/resolve`."""
+    """`GET /v1/failures` (JSON, or HTML where that is accepted), `POST /v1/resync`, `POST /v1/dismiss`, `POST /v1/resolve`."""
     return [
         Route(FAILURES, _trusted(_failures(acts, bounds), doorkeeper)),
         Route(RESYNC, _trusted(_resync(acts, bounds), doorkeeper), methods=["POST"]),
+        Route(DISMISS, _trusted(_dismiss(acts, bounds), doorkeeper), methods=["POST"]),
         Route(RESOLVE, _trusted(_resolve(acts, bounds), doorkeeper), methods=["POST"]),
     ]
 
@@ -74,42 +87,65 @@ def _failures(acts: Acts, bounds: Bounds) -> Endpoint:
 
 
 def _resync(acts: Acts, bounds: Bounds) -> Endpoint:
-    async def done(wish: Resync, request: Request) -> int:
+    async def done(wish: Resync, request: Request) -> Json:
         leads = (await acts.resync(wish)).leads
-        log.info("leads re-opened by a caller", leads=leads, **_caller(request), **_told(wish))
-        return leads
+        told = {**_told(wish.selection), "refetch": wish.refetch, "force": wish.force}
+        log.info("leads re-opened by a caller", leads=leads, **_caller(request), **told)
+        return {"reopened": leads}
 
     async def resync(request: Request) -> Response:
         wish = resync_of(await _json(request, bounds))
         if wish.dry_run:
-            async with asyncio.timeout(bounds.answer_seconds):
-                found = await _to_its_end(acts.resync(wish))
-            return JSONResponse({"leads": found.leads, "at": found.at})
-        return await _carried_out("reopened", done(wish, request), request, bounds)
+            return await _counted(acts.resync(wish), bounds)
+        return await _carried_out(done(wish, request), request, bounds)
 
     return resync
 
 
+def _dismiss(acts: Acts, bounds: Bounds) -> Endpoint:
+    async def done(wish: Dismiss, request: Request) -> Json:
+        found = await acts.dismiss(wish)
+        log.info(
+            "leads dismissed by a caller", leads=found.leads, **_caller(request), **_told(wish.selection)
+        )
+        return {"dismissed": found.leads, "others": list(found.others)}
+
+    async def dismiss(request: Request) -> Response:
+        wish = dismiss_of(await _json(request, bounds))
+        if wish.dry_run:
+            return await _counted(acts.dismiss(wish), bounds)
+        return await _carried_out(done(wish, request), request, bounds)
+
+    return dismiss
+
+
 def _resolve(acts: Acts, bounds: Bounds) -> Endpoint:
-    async def done(word: Resolve, request: Request) -> int:
+    async def done(word: Resolve, request: Request) -> Json:
         settled = await acts.resolve(word)
         if not settled:
             raise UsageError(f"delivery: no delivery {word.delivery} is in doubt; see `bridge show`")
         log.info("doubt settled by a caller", delivery=word.delivery, done=word.done, **_caller(request))
-        return settled
+        return {"settled": settled}
 
     async def resolve(request: Request) -> Response:
         word = resolve_of(await _json(request, bounds))
-        return await _carried_out("settled", done(word, request), request, bounds)
+        return await _carried_out(done(word, request), request, bounds)
 
     return resolve
 
 
-async def _carried_out(what: str, work: Awaitable[int], request: Request, bounds: Bounds) -> JSONResponse:
+async def _counted(work: Awaitable[Found], bounds: Bounds) -> JSONResponse:
+    """The answer to a dry run."""
+    async with asyncio.timeout(bounds.answer_seconds):
+        found = await _to_its_end(work)
+    return JSONResponse({"leads": found.leads, "at": found.at})
+
+
+async def _carried_out(work: Awaitable[Json], request: Request, bounds: Bounds) -> JSONResponse:
     """The answer to what changes something. Who is told of a failure may ask again, so what goes on is not called one."""
     try:
         async with asyncio.timeout(bounds.answer_seconds):
-            return JSONResponse({what: await _to_its_end(work)}, 202)
+            return JSONResponse(await _to_its_end(work), 202)
     except (TimeoutError, asyncio.CancelledError):
         # The time is up, or the server stops.
         log.warning("request still under way", path=request.scope["path"])
@@ -183,14 +219,11 @@ def _caller(request: Request) -> Mapping[str, Json]:
     return {"address": request.client.host if request.client else ""}
 
 
-def _told(wish: Resync) -> Mapping[str, Json]:
+def _told(chosen: Selection) -> Mapping[str, Json]:
     """What was asked for, without what names a lead."""
-    chosen = wish.selection
     return {
         "states": list(chosen.states),
         "mapping": chosen.mapping,
         "named": len(chosen.queue_ids),
         "by_reason": chosen.reason is not None,
-        "refetch": wish.refetch,
-        "force": wish.force,
     }

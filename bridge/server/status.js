@@ -98,21 +98,29 @@
     return true;
   };
   const offer = (rows) => {
-    const button = byId("retry-shown");
     const ids = new Set(rows.filter((row) => row.cells[1].textContent !== "in doubt").map((row) => row.cells[0].textContent));
-    button.hidden = ids.size === 0;
-    button.textContent = `Retry the ${count(ids.size, "lead")} shown`;
-    button.onclick = () => retry({ queue_ids: [...ids] }, "that the table shows");
+    byId("shown").hidden = ids.size === 0;
+    for (const [name, act] of [["Retry", retry], ["Dismiss", dismiss]]) {
+      const button = byId(`${name.toLowerCase()}-shown`);
+      button.textContent = `${name} the ${count(ids.size, "lead")} shown`;
+      button.onclick = () => act({ queue_ids: [...ids] }, "that the table shows");
+    }
   };
-  const certain = (question, yes) =>
+  /* Whether it is; where a reason is asked for, that. */
+  const certain = (question, yes, reasoned = false) =>
     new Promise((resolve) => {
+      const because = byId("because");
       byId("question").textContent = question;
       byId("yes").textContent = yes;
-      byId("yes").onclick = () => sure.close("yes");
+      byId("why").hidden = !reasoned;
+      because.value = "";
+      byId("yes").onclick = () => (reasoned && !because.value.trim() ? because.focus() : sure.close("yes"));
       byId("no").onclick = () => sure.close("no");
-      sure.onclose = () => resolve(sure.returnValue === "yes");
+      because.onkeydown = ({ key }) => key === "Enter" && byId("yes").click();
+      sure.onclose = () => resolve(sure.returnValue === "yes" && (reasoned ? because.value.trim() : true));
       sure.returnValue = "";
       sure.showModal();
+      if (reasoned) because.focus();
     });
   const done = async (text) => {
     await read();
@@ -129,6 +137,18 @@
     const them = made && made.reopened === 1 ? "it" : "them";
     if (made) await done(`${count(made.reopened, "lead")} re-opened; the numbers above show what becomes of ${them}.`);
   };
+  const dismiss = async (wish, which) => {
+    const found = await post("v1/dismiss", { ...wish, dry_run: true });
+    if (!found) return;
+    const leads = count(found.leads, "lead");
+    const meant = "What is dismissed is off this list for good and is not sent; it stays accounted for.";
+    const because = await certain(`Dismiss ${leads} ${which}? ${meant}`, `Dismiss ${leads}`, true);
+    if (!because) return;
+    const made = await post("v1/dismiss", { ...wish, because, until: found.at });
+    if (!made) return;
+    const others = made.others.length ? ` Values of ${made.others.join(", ")} went with them.` : "";
+    await done(`${count(made.dismissed, "lead")} dismissed.${others}`);
+  };
   const resolve = async (delivery, as, said) => {
     const meant = as === "done" ? "It counts as carried out" : "It counts as failed, and can then be retried";
     if (!(await certain(`Delivery ${delivery}: ${said.toLowerCase()}? ${meant}. Nothing is sent now.`, said))) return;
@@ -137,11 +157,13 @@
 
   listing.addEventListener("click", ({ target }) => {
     const { state, reason, delivery, as } = target.dataset;
+    if (delivery) return resolve(Number(delivery), as, target.textContent);
+    if (!state) return;
+    const wish = { states: [state], ...(reason && { reason }) };
+    const which = `of the state ${state}${reason ? ` whose reason holds “${reason}”` : ", whatever the reason"}`;
+    if ("dismiss" in target.dataset) return dismiss(wish, which);
     const refetch = "refetch" in target.dataset;
-    const after = refetch ? ", after asking LeadByte anew" : "";
-    if (delivery) resolve(Number(delivery), as, target.textContent);
-    else if (state && reason) retry({ states: [state], reason, refetch }, `of the state ${state} whose reason holds “${reason}”${after}`);
-    else if (state) retry({ states: [state], refetch }, `of the state ${state}, whatever the reason${after}`);
+    retry({ ...wish, refetch }, `${which}${refetch ? ", after asking LeadByte anew" : ""}`);
   });
   opening.addEventListener("submit", async (event) => {
     event.preventDefault();

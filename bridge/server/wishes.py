@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from bridge.errors import UsageError
 from bridge.model import REPORTED, Json
 from bridge.policy.moments import iso_epoch
-from bridge.policy.selecting import states_meant, wrong_states
+from bridge.policy.selecting import MOST_WORDS, OPENABLE, is_reason, not_dismissed, states_meant, wrong_states
 from bridge.ports import Selection
 from bridge.reports import one_line
 
@@ -49,8 +49,8 @@ Chosen = Annotated[str, Field(max_length=1000), AfterValidator(_some)]
 Moment = Annotated[float, BeforeValidator(_moment), Field(ge=0, lt=10**11, allow_inf_nan=False)]
 
 
-class _Resync(BaseModel):
-    """What is left out is None, "" or []: of these none can be told."""
+class _Chosen(BaseModel):
+    """Which leads are meant. What is left out is None, "" or []: of these none can be told."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -61,9 +61,30 @@ class _Resync(BaseModel):
     until: Moment = None  # type: ignore[assignment]
     reason: Chosen = ""
     mapping: Chosen = ""
+    dry_run: bool = False
+
+    @property
+    def given(self) -> list[str]:
+        return [*([self.state] if self.state else []), *self.states]
+
+    def selection(self, states: Sequence[str]) -> Selection:
+        return Selection(
+            states=tuple(states),
+            queue_ids=tuple(self.queue_ids),
+            since=self.since,
+            until=self.until,
+            reason=self.reason or None,
+            mapping=self.mapping or None,
+        )
+
+
+class _Resync(_Chosen):
     refetch: bool = False
     force: bool = False
-    dry_run: bool = False
+
+
+class _Dismiss(_Chosen):
+    because: str = ""
 
 
 class _Resolve(BaseModel):
@@ -93,11 +114,21 @@ class Resync:
 
 
 @dataclass(frozen=True, slots=True)
+class Dismiss:
+    """Leads to be given up, as `bridge dismiss` does. `dry_run`: only to be counted; else `because` says why."""
+
+    selection: Selection
+    because: str
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """How many leads a wish is about, as it was looked at the moment `at` (epoch seconds)."""
+    """How many leads a wish is about, as it was looked at the moment `at` (epoch seconds). `others`: as of ports.Dismissed."""
 
     leads: int
     at: float
+    others: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +142,33 @@ class Resolve:
 def resync_of(value: Json) -> Resync:
     """The wish that a decoded body is. Raises UsageError with all that is wrong."""
     told = _checked(_Resync, value)
-    given = [*([told.state] if told.state else []), *told.states]
-    wrong = wrong_states(
-        [one_line(state)[:SHORT] for state in given], refetch=told.refetch, again='"refetch": true'
-    )
-    if problems := list(wrong):
-        raise UsageError(*(f"states: {problem}" for problem in problems))
-    selection = Selection(
-        states=states_meant(given, named=bool(told.queue_ids), refetch=told.refetch),
-        queue_ids=tuple(told.queue_ids),
-        since=told.since,
-        until=told.until,
-        reason=told.reason or None,
-        mapping=told.mapping or None,
-    )
-    return Resync(selection, refetch=told.refetch, force=told.force, dry_run=told.dry_run)
+    _refuse(wrong_states(_short(told.given), refetch=told.refetch, again='"refetch": true'))
+    states = states_meant(told.given, named=bool(told.queue_ids), refetch=told.refetch)
+    return Resync(told.selection(states), refetch=told.refetch, force=told.force, dry_run=told.dry_run)
+
+
+def dismiss_of(value: Json) -> Dismiss:
+    """The wish that a decoded body is. Raises UsageError with all that is wrong."""
+    told = _checked(_Dismiss, value)
+    _refuse(not_dismissed(_short(told.given)), *_unsaid(told))
+    return Dismiss(told.selection(told.given or OPENABLE), told.because.strip(), dry_run=told.dry_run)
+
+
+def _unsaid(told: _Dismiss) -> Iterator[str]:
+    chosen = (told.given, told.queue_ids, told.since, told.until, told.reason, told.mapping)
+    if not any(chosen):
+        yield "say which leads, by states, queue_ids, since, until, reason or mapping"
+    if not (told.dry_run or is_reason(told.because)):
+        yield f"because: say why, on one line of at most {MOST_WORDS} characters"
+
+
+def _short(states: Iterable[str]) -> list[str]:
+    return [one_line(state)[:SHORT] for state in states]
+
+
+def _refuse(wrong_states: Iterable[str], *others: str) -> None:
+    if problems := [*(f"states: {problem}" for problem in wrong_states), *others]:
+        raise UsageError(*problems)
 
 
 def resolve_of(value: Json) -> Resolve:

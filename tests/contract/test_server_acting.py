@@ -16,7 +16,7 @@ from bridge.errors import StoreError, UsageError
 from bridge.policy.rating import Rate
 from bridge.ports import Failure, Selection
 from bridge.reports import Listing, listing
-from bridge.server import Acts, Found, LocalServer, Resolve, Resync, create_app
+from bridge.server import Acts, Dismiss, Found, LocalServer, Resolve, Resync, create_app
 from bridge.server.wishes import NO_MOMENT
 from tests.contract.test_server import AUTH, TOKEN, WRONG
 from tests.contract.test_server_metrics import nothing
@@ -58,6 +58,10 @@ class Inside:
         await self.open.wait()
         return Found(self._keep(wish), NOW)
 
+    async def dismiss(self, wish: Dismiss) -> Found:
+        await self.open.wait()
+        return Found(self._keep(wish), NOW, ("older",))
+
     async def resolve(self, word: Resolve) -> int:
         await self.open.wait()
         return self._keep(word) if word.delivery != 99 else 0
@@ -73,7 +77,7 @@ Use = Callable[[httpx.AsyncClient, Inside], Awaitable[None]]
 
 
 def server_of(inside: Inside, token: str | None = TOKEN, **more: Any) -> LocalServer:
-    acts = Acts(inside.failures, inside.resync, inside.resolve)
+    acts = Acts(inside.failures, inside.resync, inside.dismiss, inside.resolve)
     secret = None if token is None else SecretStr(token)
     return LocalServer(
         create_app(intake=nothing, status=nothing, token=secret, acts=acts, **more), "127.0.0.1:0"
@@ -104,6 +108,7 @@ def test_without_the_token_nothing_is_shown_or_done() -> None:
             for answer in (
                 await client.get("/v1/failures", headers=headers),
                 await client.post("/v1/resync", json={}, headers=headers),
+                await client.post("/v1/dismiss", json=BOTS, headers=headers),
                 await client.post("/v1/resolve", json={"delivery": 1, "as": "done"}, headers=headers),
             ):
                 assert (answer.status_code, answer.json()) == (401, {"error": "a bearer token is needed"})
@@ -312,9 +317,36 @@ def test_leads_are_re_opened_as_by_the_command_and_each_time_is_a_line_in_the_lo
         assert (line["named"], line["by_reason"]) == (len(meant.queue_ids), bool(meant.reason))
 
 
+OPENABLE = ("failed", "unprocessed", "expired")
+BOTS = {"reason": "no value", "because": " typed by bots "}
+DISMISSALS: Sequence[Any] = (
+    (BOTS, Dismiss(Selection(OPENABLE, reason="no value"), "typed by bots")),
+    ({"states": ["failed"], "until": NOW, "because": "."}, Dismiss(Selection(("failed",), until=NOW), ".")),
+    ({"queue_ids": ["a"], "mapping": "m", "because": "."}, Dismiss(Selection(OPENABLE, ("a",), mapping="m"), ".")),
+)  # fmt: skip
+
+
+def test_leads_are_dismissed_as_by_the_command_and_each_time_is_a_line_in_the_log() -> None:
+    async def use(client: httpx.AsyncClient, inside: Inside) -> None:
+        for body, wish in DISMISSALS:
+            answer = await client.post("/v1/dismiss", json=body, headers=AUTH)
+            assert (answer.status_code, answer.json()) == (202, {"dismissed": 3, "others": ["older"]})
+            assert inside.wishes[-1] == wish
+        counted = await client.post("/v1/dismiss", json={"reason": "x", "dry_run": True}, headers=AUTH)
+        assert (counted.status_code, counted.json()) == (200, {"leads": 3, "at": NOW})
+        assert inside.wishes[-1] == Dismiss(Selection(OPENABLE, reason="x"), "", dry_run=True)
+
+    with capture_logs() as logs:
+        served(use)
+    assert [each["event"] for each in logs] == ["leads dismissed by a caller"] * len(DISMISSALS)
+    assert {(each["address"], each["leads"]) for each in logs} == {("127.0.0.1", 3)}
+    assert "bots" not in str(logs)
+
+
 UNDER_WAY = "still under way, and may still be done; see what became of it before you repeat it"
 GOES_ON: Sequence[Any] = (
     ("/v1/resync", {}, "leads re-opened by a caller"),
+    ("/v1/dismiss", {"states": ["failed"], "because": "bots"}, "leads dismissed by a caller"),
     ("/v1/resolve", {"delivery": 17, "as": "done"}, "doubt settled by a caller"),
 )
 
@@ -386,13 +418,15 @@ def test_a_doubt_is_settled_by_the_number_of_its_delivery() -> None:
 
 
 EMPTY = "is empty, which chooses nothing; say which, or leave it out for all"
+WHICH = "say which leads, by states, queue_ids, since, until, reason or mapping"
+WHY = "because: say why, on one line of at most 200 characters"
 WRONGLY: Sequence[Any] = (
     (
         "/v1/resync",
         {"states": [1], "force": "yes", "queue_ids": "q", "evil": 1, "reason": "x" * 1001},
         ["states.0: Input should be a valid string", "queue_ids: Input should be a valid list",
          "reason: String should have at most 1000 characters", "force: Input should be a valid boolean",
-         "evil: no such field; there are state, states, queue_ids, since, until, reason, mapping, refetch, force, dry_run"],
+         "evil: no such field; there are state, states, queue_ids, since, until, reason, mapping, dry_run, refetch, force"],
     ),
     (
         "/v1/resync",
@@ -423,6 +457,19 @@ WRONGLY: Sequence[Any] = (
         {"queue_ids": ["q"] * 2001},
         ["queue_ids: List should have at most 2000 items after validation, not 2001"],
     ),
+    ("/v1/dismiss", {}, [WHICH, WHY]),
+    ("/v1/dismiss", {"dry_run": True}, [WHICH]),
+    ("/v1/dismiss", {"reason": "x", "because": " "}, [WHY]),
+    ("/v1/dismiss", {"reason": "x", "because": "a\nb"}, [WHY]),
+    ("/v1/dismiss", {"reason": "x", "because": "x" * 201}, [WHY]),
+    (
+        "/v1/dismiss",
+        {"states": ["in_doubt", "synced"], "because": "bots"},
+        ["states: in_doubt: look at the other side first, then settle it with `bridge resolve`",
+         "states: synced: only what is failed, unprocessed or expired can be dismissed"],
+    ),
+    ("/v1/dismiss", {"reason": "x", "because": "bots", "force": True},
+     ["force: no such field; there are state, states, queue_ids, since, until, reason, mapping, dry_run, because"]),
     ("/v1/resync", ["q"], ["the body is no JSON object"]),
     ("/v1/resync", "{", ["the body is no JSON object"]),
     ("/v1/resync", "", ["the body is no JSON object"]),
@@ -467,7 +514,7 @@ BODIES: Sequence[Any] = (
 def test_a_body_of_another_kind_or_too_large_is_refused() -> None:
     async def use(client: httpx.AsyncClient, inside: Inside) -> None:
         for headers, body, code in BODIES:
-            for path in ("/v1/resync", "/v1/resolve"):
+            for path in ("/v1/resync", "/v1/dismiss", "/v1/resolve"):
                 answer = await client.post(path, content=body, headers={**AUTH, **headers})
                 assert answer.status_code == code
                 assert (await client.get(path, headers=AUTH)).status_code == 405

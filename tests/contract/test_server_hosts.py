@@ -44,7 +44,7 @@ def asked(listen: str, more: Sequence[str], host: str, calls: Sequence[Any]) -> 
         inside = Inside()
         app = create_app(
             intake=intake, status=nothing, token=SecretStr(TOKEN), measure=measure, look=look, changed=nothing,
-            webhook_token=SecretStr("w3bhook"), acts=Acts(inside.failures, inside.resync, inside.resolve),
+            webhook_token=SecretStr("w3bhook"), acts=Acts(inside.failures, inside.resync, inside.dismiss, inside.resolve),
             known=known_hosts(listen, more),
         )  # fmt: skip
         async with client_of(app, timeout=20, headers={"Host": host, **AUTH}) as client:

@@ -224,6 +224,38 @@ def test_failures_are_shown_found_and_retried_until_they_are_synced(page: Browse
     assert page.js("document.activeElement.id") == "failures"
 
 
+def test_leads_are_dismissed_with_a_reason_and_what_failed_meanwhile_is_not(
+    page: Browser, watched: Watched
+) -> None:
+    (unwanted,) = watched.leads("unwanted", 1)
+    shown(page)
+    page.js("document.querySelector('#listing button[data-dismiss][data-state=unprocessed]').click()")
+    page.until("sure.open")
+    assert page.js("question.textContent").startswith("Dismiss 1 lead of the state unprocessed whose reason")
+    (late,) = watched.leads("meanwhile", 1)
+    assert page.js(FOCUSED) == "because"
+    page.press("Enter")
+    assert page.js("sure.open")
+    page.type("typed by bots")
+    page.press("Enter")
+    told(page, "1 lead dismissed.")
+    delivery = watched.bridge.lead(unwanted)["deliveries"][0]
+    assert (delivery["state"], delivery["reason"]) == ("superseded", "dismissed: typed by bots")
+    assert watched.state(late) == "unprocessed"
+    page.js("document.getElementById('find').focus()")
+    page.type(late)
+    page.js("document.getElementById('dismiss-shown').click()")
+    page.until("sure.open")
+    assert page.js("[question.textContent.slice(0, 41), because.value]") == [
+        "Dismiss 1 lead that the table shows? What",
+        "",
+    ]
+    page.press("Escape")
+    page.until("!sure.open")
+    assert watched.state(late) == "unprocessed"
+    watched.bridge("dismiss", "--queue-id", late, "--because", "test", "--yes")
+
+
 def test_what_fails_while_the_question_is_open_is_not_retried(page: Browser, watched: Watched) -> None:
     watched.leads("asked", 2)
     shown(page)
@@ -288,10 +320,12 @@ def test_axe_finds_nothing_it_never_scrolls_sideways_and_can_be_read(
     found = page.js(CONTRASTS)
     assert [one for one in found["texts"] if one[0] < 4.5] == []
     assert len(found["texts"]) > 80
-    page.js("document.querySelector('#listing button[data-state]').click()")
-    page.until("sure.open")
-    assert page.axe() == []
-    page.press("Escape")
+    for button in ("[data-state]", "[data-dismiss]"):
+        page.js(f"document.querySelector('#listing button{button}').click()")
+        page.until("sure.open")
+        assert page.axe() == []
+        page.press("Escape")
+        page.until("!sure.open")
 
 
 def test_without_its_script_it_is_a_whole_page(chromium: Browser, watched: Watched) -> None:

@@ -14,7 +14,7 @@ from bridge.app.root import App
 from bridge.app.serving import for_callers
 from bridge.errors import Busy, UsageError
 from bridge.ports import Selection, Store
-from bridge.server import Found, Resolve, Resync
+from bridge.server import Dismiss, Found, Resolve, Resync
 from bridge.settings import Settings
 from bridge.store import SqliteStore, open_store
 from tests.contract.store_account_contract import STEPS, in_doubt
@@ -54,6 +54,29 @@ def test_no_more_is_re_opened_than_a_dry_run_has_counted(tmp_path: Path) -> None
     assert acting.resync(Resync(replace(every, until=counted.at))).leads == counted.leads
     with acting.store() as store:
         assert store.count(every) == late.leads - counted.leads
+
+
+def test_no_more_is_dismissed_than_a_dry_run_has_counted(tmp_path: Path) -> None:
+    times = iter((15.0, NOW))
+    acting = Acting(lambda: closing(open_store(tmp_path)), lambda: next(times), 100.0)
+    with acting.store() as store:
+        three_failures(store)
+    every = Selection(("failed", "unprocessed", "expired"))
+    counted = acting.dismiss(Dismiss(every, "", dry_run=True))
+    assert counted == Found(1, 15.0)
+    assert acting.dismiss(Dismiss(replace(every, until=counted.at), "bots")) == Found(1, NOW, [])
+    with acting.store() as store:
+        assert [failure.queue_id for failure in store.failures()] == ["unknown", "too-long"]
+
+
+def test_where_a_queue_id_is_not_tracked_nothing_is_dismissed(acting: Acting) -> None:
+    with acting.store() as store:
+        three_failures(store)
+    for dry_run in (True, False):
+        with pytest.raises(UsageError, match="nobody: this queueId is not tracked"):
+            acting.dismiss(Dismiss(Selection(("failed",), ("too-long", "nobody")), "bots", dry_run=dry_run))
+    with acting.store() as store:
+        assert len(list(store.failures())) == 3
 
 
 def test_where_a_queue_id_is_not_tracked_nothing_is_re_opened(acting: Acting) -> None:
