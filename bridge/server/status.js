@@ -116,7 +116,10 @@
       because.value = "";
       byId("yes").onclick = () => (reasoned && !because.value.trim() ? because.focus() : sure.close("yes"));
       byId("no").onclick = () => sure.close("no");
-      because.onkeydown = ({ key }) => key === "Enter" && byId("yes").click();
+      because.onkeydown = ({ key }) => {
+        if (key === "Enter") byId("yes").click();
+        if (key === "Escape") byId("no").click();
+      };
       sure.onclose = () => resolve(sure.returnValue === "yes" && (reasoned ? because.value.trim() : true));
       sure.returnValue = "";
       sure.showModal();
