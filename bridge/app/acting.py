@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bridge.errors import UsageError
-from bridge.ports import Selection, Store
+from bridge.errors import Conflict, UsageError
+from bridge.ports import Dismissed, Selection, Store
 from bridge.reports import MOST_READ, Listing, listing, one_line
 from bridge.server import Dismiss, Found, Resolve, Resync
 
@@ -38,7 +38,7 @@ class Acting:
         with self.store() as store:
             _refuse_untracked(store, meant)
             if wish.dry_run:
-                return _counted(store, meant, now)
+                return Found(store.count(_stood(meant, now)), now)
             told = {"refetch": wish.refetch, "force": wish.force}
             return Found(store.resync(meant, now, **told, deadline_at=now + self.deadline), now)
 
@@ -48,8 +48,9 @@ class Acting:
         with self.store() as store:
             _refuse_untracked(store, meant)
             if wish.dry_run:
-                return _counted(store, meant, now)
-            done = store.dismiss(meant, wish.because, now)
+                would = store.dismissible(_stood(meant, now))
+                return Found(would.leads, now, would.others)
+            done = _dismissed(store, wish, now)
             return Found(done.leads, now, done.others)
 
     def resolve(self, word: Resolve) -> int:
@@ -63,8 +64,16 @@ def _refuse_untracked(store: Store, meant: Selection) -> None:
         raise UsageError(*_not_tracked(unknown))
 
 
-def _counted(store: Store, meant: Selection, now: float) -> Found:
-    return Found(store.count(replace(meant, until=min(now, meant.until or now))), now)
+def _stood(meant: Selection, now: float) -> Selection:
+    """Of these, those that stand so by now."""
+    return replace(meant, until=min(now, meant.until or now))
+
+
+def _dismissed(store: Store, wish: Dismiss, now: float) -> Dismissed:
+    try:
+        return store.dismiss(wish.selection, wish.because, now, counted=wish.counted)
+    except Conflict as conflict:
+        raise UsageError(f"leads: {conflict}; count them again") from None
 
 
 def _not_tracked(unknown: Sequence[str]) -> Iterator[str]:

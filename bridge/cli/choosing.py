@@ -10,6 +10,7 @@ import typer
 from bridge.cli.base import moment, put, put_json
 from bridge.cli.completing import mapping_names
 from bridge.errors import UsageError
+from bridge.model import Json
 from bridge.ports import Selection
 from bridge.reports import mask, one_line
 
@@ -59,12 +60,12 @@ def refuse_unknown(app: App, selected: Selection) -> None:
         raise UsageError(*(f"--queue-id {one_line(one)}: this queueId is not tracked" for one in unknown))
 
 
-def put_counts(counts: Counts, what: str, *, as_json: bool) -> None:
-    """The leads by reason, masked, and their sum; `what` is said of it."""
+def put_counts(counts: Counts, leads: int, what: str, *, as_json: bool, **more: Json) -> None:
+    """The leads by reason, masked, and how many they are: one may have several. `what` is said of it; `more` as JSON only."""
     rows = [{"state": state, "reason": mask(reason), "leads": n} for (state, reason), n in counts.items()]
     if as_json:
-        put_json({"leads": sum(counts.values()), "reasons": rows})
+        put_json({"leads": leads, "reasons": rows, **more})
         return
     for row in rows:
         put(f"{row['leads']:>8}  {row['state']:<12} {row['reason']}")
-    put(f"{sum(counts.values()):>8}  {what}")
+    put(f"{leads:>8}  {what}")

@@ -1,7 +1,8 @@
-"""`bridge dismiss`: take leads off the failure report for good."""
+"""`bridge dismiss`: take leads off the failure report."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,16 +22,22 @@ from bridge.cli.choosing import (
 )
 from bridge.cli.completing import dismissible
 from bridge.cli.progress import progress
-from bridge.errors import UsageError
+from bridge.errors import BridgeError, Busy, Conflict, UsageError
 from bridge.policy.selecting import MOST_WORDS, OPENABLE, is_reason, not_dismissed
-from bridge.ports import Selection
+from bridge.ports import Dismissed, Selection
 
 if TYPE_CHECKING:
     from bridge.app import App
 
 
+class NotDismissed(BridgeError):
+    """Not what was counted. Nothing was done."""
+
+
 def dismiss(
-    because: Annotated[str, typer.Option(metavar="TEXT", help="Why, in a few words; kept with each lead.")],
+    because: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why, in a few words that name nobody; kept with each lead.")
+    ] = "",
     state: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,43 +55,51 @@ def dismiss(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Take leads off the failure report that nobody wants to be retried. They stay accounted for, as superseded.
+    """Take leads off the failure report that nobody wants to be retried. Nothing is sent, and they stay accounted for.
 
-    Nothing is sent. `bridge resync --refetch --queue-id ID` takes one up again.
+    `bridge resync --refetch --queue-id ID` takes one up again.
 
     Example: bridge dismiss --reason "no value for EmailAddress" --because bots
     """
-    _refuse_wrong(because, state or ())
+    _refuse_wrong(because, state or (), dry_run=dry_run)
     if not (state or queue_id or since or until or reason or mapping):
         raise UsageError(
             "say which leads: --reason, --mapping, --queue-id, --state, --since or --until; `bridge report` lists them"
         )
     app = open_app()
     now = app.clock()
+    # Not what comes to rest while a person is asked.
     chosen = selection(state or OPENABLE, queue_id, (since, until), reason, mapping, now=now)
+    chosen = replace(chosen, until=min(now, chosen.until or now))
+    with app.store(create=False) as store, progress("dismiss, counting"):
+        found, counts = store.dismissible(chosen), store.count_by_reason(chosen)
     refuse_unknown(app, chosen)
-    with app.store() as store, progress("dismiss, counting"):
-        counts = store.count_by_reason(chosen)
     if dry_run:
-        put_counts(counts, "would be dismissed", as_json=as_json)
-    elif yes or not counts or _agreed_to(counts, as_json=as_json):
-        _dismiss(app, _until(chosen, now), because, as_json=as_json)
+        put_counts(counts, found.leads, "would be dismissed", as_json=as_json, others=list(found.others))
+        _tell_others(found, as_json=as_json)
+    elif not found.leads:
+        _tell(found, as_json=as_json)
+    elif yes or _agreed_to(counts, found, as_json=as_json):
+        _tell(_dismissed(app, chosen, because.strip(), None if yes else found.leads), as_json=as_json)
+    else:
+        put("nothing was dismissed")
 
 
-def _refuse_wrong(because: str, states: list[str] | tuple[()]) -> None:
+def _refuse_wrong(because: str, states: list[str] | tuple[()], *, dry_run: bool) -> None:
     problems = [f"--state {problem}" for problem in not_dismissed(states)]
-    if not is_reason(because):
+    if not (dry_run or is_reason(because)):
         problems.append(f"--because: say why, on one line of at most {MOST_WORDS} characters")
     if problems:
         raise UsageError(*problems)
 
 
-def _agreed_to(counts: Counts, *, as_json: bool) -> bool:
+def _agreed_to(counts: Counts, found: Dismissed, *, as_json: bool) -> bool:
     """Raises UsageError where nobody can be asked."""
     if as_json:
         raise UsageError("--json: nobody can be asked; add --yes, or --dry-run to look only")
-    put_counts(counts, "to be dismissed", as_json=False)
-    answer = ask("Dismiss them for good?")
+    put_counts(counts, found.leads, "to be dismissed", as_json=False)
+    _tell_others(found, as_json=False)
+    answer = ask("Dismiss them?")
     if answer is None:
         raise UsageError(
             "nobody answered; add --yes to dismiss without being asked, or --dry-run to look only"
@@ -92,17 +107,28 @@ def _agreed_to(counts: Counts, *, as_json: bool) -> bool:
     return answer
 
 
-def _until(chosen: Selection, now: float) -> Selection:
-    """Not what came to rest after it was counted."""
-    return replace(chosen, until=now if chosen.until is None else min(now, chosen.until))
+def _dismissed(app: App, chosen: Selection, because: str, counted: int | None) -> Dismissed:
+    try:
+        with app.store() as store, progress("dismiss"):
+            done = store.dismiss(chosen, because, app.clock(), counted=counted)
+    except Conflict as conflict:
+        raise NotDismissed(f"{conflict}; nothing was dismissed, try again") from None
+    with suppress(Busy):
+        app.write_reports()
+    return done
 
 
-def _dismiss(app: App, chosen: Selection, because: str, *, as_json: bool) -> None:
-    with app.store() as store, progress("dismiss"):
-        done = store.dismiss(chosen, because.strip(), app.clock())
+def _tell(done: Dismissed, *, as_json: bool) -> None:
     if as_json:
         put_json({"dismissed": done.leads, "others": list(done.others)})
         return
-    put(f"{done.leads} lead{'' if done.leads == 1 else 's'} dismissed")
-    for queue_id in done.others:
-        put(f"  with values of {queue_id}: `bridge resync --refetch --queue-id {queue_id}` sends those again")
+    none = "" if done.leads else ": nothing of this is on the failure report"
+    put(f"{done.leads} lead{'' if done.leads == 1 else 's'} dismissed{none}")
+    _tell_others(done, as_json=False)
+
+
+def _tell_others(found: Dismissed, *, as_json: bool) -> None:
+    for queue_id in found.others if not as_json else ():
+        put(
+            f"  with values of {queue_id}; `bridge resync --refetch --queue-id {queue_id}` sends those by themselves"
+        )

@@ -69,8 +69,8 @@ def resync(
     refuse_unknown(app, chosen)
     if dry_run:
         with app.store() as store, progress("resync, counting"):
-            counts = store.count_by_reason(chosen)
-        put_counts(counts, "would be re-opened", as_json=as_json)
+            counts, leads = store.count_by_reason(chosen), store.count(chosen)
+        put_counts(counts, leads, "would be re-opened", as_json=as_json)
     else:
         asyncio.run(_resync(app, chosen, refetch=refetch, force=force, as_json=as_json))
 

@@ -57,11 +57,18 @@ class People(Protocol):
         """How many leads a resync would re-open, by state and reason."""
         ...
 
-    def dismiss(self, selection: Selection, reason: str, now: float) -> Dismissed:
+    def dismissible(self, selection: Selection) -> Dismissed:
+        """What `dismiss` would give up."""
+        ...
+
+    def dismiss(
+        self, selection: Selection, reason: str, now: float, *, counted: int | None = None
+    ) -> Dismissed:
         """A person's word that the selected leads are not wanted any more, kept among their attempts.
 
         What failed, was unprocessed or expired is superseded from then on, and with it what it had taken over from older
-        results of the same person. Nothing else is dismissed, whatever states are selected.
+        results of the same person. Nothing else is dismissed, whatever states are selected. Raises Conflict where `counted`
+        is given and there are not as many leads by now: then nothing is.
         """
         ...
 

@@ -47,6 +47,8 @@ def reasons(ranked: Sequence[Group], *, acting: bool = False) -> Iterator[str]:
             yield f"<p>{COMMANDS.get(group.state, RETRY)}</p>\n<pre><code>{safe(group.resync)}</code></pre>\n"
         yield "</li>\n"
     yield "</ol>\n"
+    if not acting:
+        yield "<p>What nobody wants to be retried goes off this report: <code>bridge dismiss --help</code></p>\n"
 
 
 def _buttons(group: Group) -> str:

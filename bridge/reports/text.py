@@ -39,6 +39,8 @@ def _lines(report: Report, groups: list[Group], shown: int) -> Iterator[str]:
     for group in groups:
         yield ""
         yield from _group(group, group.leads[:shown], unmasked=report.unmasked)
+    if groups:
+        yield from ("", "What nobody wants to be retried goes off this report: bridge dismiss --help")
     yield ""
     yield from account_lines(report.account)
 

@@ -96,7 +96,8 @@ def _resync(acts: Acts, bounds: Bounds) -> Endpoint:
     async def resync(request: Request) -> Response:
         wish = resync_of(await _json(request, bounds))
         if wish.dry_run:
-            return await _counted(acts.resync(wish), bounds)
+            found = await _counted(acts.resync(wish), bounds)
+            return JSONResponse({"leads": found.leads, "at": found.at})
         return await _carried_out(done(wish, request), request, bounds)
 
     return resync
@@ -113,7 +114,8 @@ def _dismiss(acts: Acts, bounds: Bounds) -> Endpoint:
     async def dismiss(request: Request) -> Response:
         wish = dismiss_of(await _json(request, bounds))
         if wish.dry_run:
-            return await _counted(acts.dismiss(wish), bounds)
+            found = await _counted(acts.dismiss(wish), bounds)
+            return JSONResponse({"leads": found.leads, "at": found.at, "others": list(found.others)})
         return await _carried_out(done(wish, request), request, bounds)
 
     return dismiss
@@ -134,11 +136,10 @@ def _resolve(acts: Acts, bounds: Bounds) -> Endpoint:
     return resolve
 
 
-async def _counted(work: Awaitable[Found], bounds: Bounds) -> JSONResponse:
-    """The answer to a dry run."""
+async def _counted(work: Awaitable[Found], bounds: Bounds) -> Found:
+    """What a dry run finds, in its time."""
     async with asyncio.timeout(bounds.answer_seconds):
-        found = await _to_its_end(work)
-    return JSONResponse({"leads": found.leads, "at": found.at})
+        return await _to_its_end(work)
 
 
 async def _carried_out(work: Awaitable[Json], request: Request, bounds: Bounds) -> JSONResponse:

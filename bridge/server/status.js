@@ -144,13 +144,12 @@
     const found = await post("v1/dismiss", { ...wish, dry_run: true });
     if (!found) return;
     const leads = count(found.leads, "lead");
-    const meant = "What is dismissed is off this list for good and is not sent; it stays accounted for.";
+    const others = found.others.length ? ` Values that they took over from ${found.others.join(", ")} go with them.` : "";
+    const meant = `What is dismissed is off this list and is not sent; it stays accounted for.${others}`;
     const because = await certain(`Dismiss ${leads} ${which}? ${meant}`, `Dismiss ${leads}`, true);
     if (!because) return;
-    const made = await post("v1/dismiss", { ...wish, because, until: found.at });
-    if (!made) return;
-    const others = made.others.length ? ` Values of ${made.others.join(", ")} went with them.` : "";
-    await done(`${count(made.dismissed, "lead")} dismissed.${others}`);
+    const made = await post("v1/dismiss", { ...wish, because, until: found.at, leads: found.leads });
+    if (made) await done(`${count(made.dismissed, "lead")} dismissed.`);
   };
   const resolve = async (delivery, as, said) => {
     const meant = as === "done" ? "It counts as carried out" : "It counts as failed, and can then be retried";

@@ -85,6 +85,7 @@ class _Resync(_Chosen):
 
 class _Dismiss(_Chosen):
     because: str = ""
+    leads: Annotated[int, Field(ge=0)] | None = None
 
 
 class _Resolve(BaseModel):
@@ -115,11 +116,15 @@ class Resync:
 
 @dataclass(frozen=True, slots=True)
 class Dismiss:
-    """Leads to be given up, as `bridge dismiss` does. `dry_run`: only to be counted; else `because` says why."""
+    """Leads to be given up, as `bridge dismiss` does. `dry_run`: only to be counted; else `because` says why.
+
+    `counted`: how many a dry run told; nothing is done where there are not as many by now.
+    """
 
     selection: Selection
     because: str
     dry_run: bool = False
+    counted: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,8 @@ def dismiss_of(value: Json) -> Dismiss:
     """The wish that a decoded body is. Raises UsageError with all that is wrong."""
     told = _checked(_Dismiss, value)
     _refuse(not_dismissed(_short(told.given)), *_unsaid(told))
-    return Dismiss(told.selection(told.given or OPENABLE), told.because.strip(), dry_run=told.dry_run)
+    selection = told.selection(told.given or OPENABLE)
+    return Dismiss(selection, told.because.strip(), dry_run=told.dry_run, counted=told.leads)
 
 
 def _unsaid(told: _Dismiss) -> Iterator[str]:

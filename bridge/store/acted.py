@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 
 from bridge.model import Delivery, Mapped
 from bridge.policy.feedback import fingerprint
+from bridge.policy.values import digest
 
 Rule: TypeAlias = tuple[int, str, str]
 """The item, the mapping and the kind of operation."""
@@ -25,6 +26,16 @@ AND (kind IN ('{VALUES} ' || :kind, '{OTHER_ID} ' || :kind)
     OR (:kind = '' AND (kind LIKE '{VALUES} %' OR kind LIKE '{OTHER_ID} %')
         AND NOT EXISTS (SELECT 1 FROM acted p WHERE p.item_id = acted.item_id AND p.mapping = acted.mapping
             AND p.kind LIKE '{PEOPLE} %' AND p.digest = :people)))
+"""
+GIVEN_UP: Final = "given up"
+GIVEN_UP_ACTED = f"""
+DELETE FROM acted WHERE item_id = :item AND mapping = :mapping AND :kind IN ('', kind) AND EXISTS (
+    SELECT 1 FROM acted g WHERE g.item_id = acted.item_id AND g.mapping = acted.mapping
+    AND g.kind = '{GIVEN_UP} ' || acted.kind AND g.digest = acted.digest)
+"""
+GIVEN_UP_GONE = f"""
+DELETE FROM acted WHERE item_id = :item AND mapping = :mapping
+AND (kind = '{GIVEN_UP} ' || :kind OR (:kind = '' AND kind LIKE '{GIVEN_UP} %'))
 """
 NOT_ACTED = "DELETE FROM acted WHERE item_id = ? AND mapping = ? AND kind = ?"
 
@@ -75,6 +86,34 @@ def is_done(connection: sqlite3.Connection, item_id: int, mapping: str, made: Ma
 
 def _done(made: Mapped) -> str:
     return f"done {made.lane.kind}"
+
+
+def give_up(connection: sqlite3.Connection, rule: Rule, columns: str | None, now: float) -> None:
+    """A person does not want what this rule made of the lead. What could not be mapped is known by the lead's `columns`."""
+    item_id, mapping, kind = rule
+    acted = connection.execute(ACTED, rule).fetchone()
+    known_by = acted["digest"] if kind and acted else digest(columns or "")
+    connection.execute(ACT, (item_id, mapping, f"{GIVEN_UP} {kind}", known_by, now))
+
+
+def is_given_up(connection: sqlite3.Connection, item_id: int, mapping: str, columns: str) -> bool:
+    """Whether a person gave up what could not be mapped of this lead, which is as it was then."""
+    row = connection.execute(ACTED, (item_id, mapping, f"{GIVEN_UP} ")).fetchone()
+    return bool(row) and row["digest"] == digest(columns)
+
+
+def taken_up(connection: sqlite3.Connection, rule: Rule) -> None:
+    """The rule acts anew: what was given up before is a thing of the past."""
+    item_id, mapping, kind = rule
+    connection.execute(NOT_ACTED, (item_id, mapping, f"{GIVEN_UP} {kind}"))
+
+
+def wanted_no_more(connection: sqlite3.Connection, item_id: int, mapping: str, kind: str) -> None:
+    """The lead has left what the mapping is about (`kind`: an operation of it). What was given up was never carried out, so
+    its coming back is acted on."""
+    told = {"item": item_id, "mapping": mapping, "kind": kind}
+    connection.execute(GIVEN_UP_ACTED, told)
+    connection.execute(GIVEN_UP_GONE, told)
 
 
 def not_acted(connection: sqlite3.Connection, rule: Rule) -> None:

@@ -9,7 +9,17 @@ from typing import Final
 
 from bridge.model import BY_HAND, LEADBYTE, MAPPING_BY_HAND, Mapped, ResolvedItem, State
 from bridge.ports import Birth, Decision, Operated
-from bridge.store.acted import OTHER_ID, act, acted_by, is_other_id, not_acted, not_decided
+from bridge.store.acted import (
+    OTHER_ID,
+    act,
+    acted_by,
+    is_given_up,
+    is_other_id,
+    not_acted,
+    not_decided,
+    taken_up,
+    wanted_no_more,
+)
 from bridge.store.base import Row, loaded
 from bridge.store.births import Births
 from bridge.store.meetings import kind_of, still_owes, supersede
@@ -56,6 +66,8 @@ class Decided(Births):
         if decision.left:
             _leave(connection, item, decision, now)
             return False
+        if is_given_up(connection, item.id, decision.mapping, item.reply):
+            return False
         if decision.mapped:
             _close(connection, (item.id, decision.mapping), UNMAPPED, DECIDED_ANEW, now)
         rule = (item.id, decision.mapping, _acting(decision))
@@ -66,6 +78,7 @@ class Decided(Births):
         if decision.mapped:
             told = (item.id, decision.mapping, decision.kind)
             _close(connection, told, OF_KIND, DECIDED_ANEW, now)
+        taken_up(connection, rule)
         if decision.agreed:
             return False
         acted_by(connection, rule, decision.values, decision.people, now)
@@ -132,6 +145,7 @@ def _leave(connection: sqlite3.Connection, item: ResolvedItem, decision: Decisio
     for kind in _close(connection, told, narrower, LEFT, now):
         not_acted(connection, (item.id, decision.mapping, kind))
     not_decided(connection, item.id, decision.mapping, decision.kind, decision.people)
+    wanted_no_more(connection, item.id, decision.mapping, decision.kind)
 
 
 def _close(

@@ -112,6 +112,8 @@ class Reopening(Account):
         conditions, told = chosen(selection, CONDITIONS)
         if not selection.queue_ids and selection.mapping is None and selection.reason is None:
             conditions.append(f"source <> '{BY_HAND}'")
+        # What is done is only of LeadByte's leads fetched anew: nobody else can be asked for it.
+        conditions.append("(source = 'leadbyte' OR state NOT IN ('synced', 'skipped', 'superseded'))")
         return " AND ".join(["account = :account", *conditions]), {"account": self._account, **told}
 
 

@@ -29,7 +29,8 @@ WHERE i.id > :after AND i.id <= :until AND (i.reply IS NOT NULL OR i.context <> 
 """
 PAYLOADS = f"""
 SELECT x.id FROM queue_item i JOIN delivery x ON x.item_id = i.id
-WHERE i.id > :after AND i.id <= :until AND (x.fields <> '{{}}' OR x.identity IS NOT NULL) AND {DONE}
+WHERE i.id > :after AND i.id <= :until AND {DONE}
+AND (x.fields <> '{{}}' OR x.identity IS NOT NULL OR x.reason LIKE 'dismissed: %')
 """
 OLD_ATTEMPTS = f"""
 SELECT a.id FROM queue_item i JOIN delivery x ON x.item_id = i.id JOIN attempt a ON a.delivery_id = x.id
@@ -39,7 +40,9 @@ PRUNES = {
     "replies": (REPLIES, "UPDATE queue_item SET reply = NULL, context = '{}' WHERE id IN"),
     "payloads": (
         PAYLOADS,
-        "UPDATE delivery SET identity = NULL, lookup = NULL, fields = '{}', older = '{}', origin = '{}' WHERE id IN",
+        # A person's own words may be about a person.
+        "UPDATE delivery SET identity = NULL, lookup = NULL, fields = '{}', older = '{}', origin = '{}', "
+        "reason = CASE WHEN reason LIKE 'dismissed: %' THEN 'dismissed' ELSE reason END WHERE id IN",
     ),
     "attempts": (OLD_ATTEMPTS, "DELETE FROM attempt WHERE id IN"),
 }

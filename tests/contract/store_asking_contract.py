@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.model import LEADBYTE, Call, Move, Stage, State, Track
-from bridge.ports import Birth, Dismissed, Selection, Store
+from bridge.errors import Conflict
+from bridge.model import LEADBYTE, Call, ItemState, Move, PollRecord, Stage, State, Track
+from bridge.ports import Birth, Cutoffs, Dismissed, Selection, Store
 from tests.contract.store_account_contract import STEPS, expired, in_doubt
 from tests.contract.store_contract import AUTOMATED, mapped
 
@@ -113,7 +114,7 @@ class AskingContract:
     def test_a_dismissed_lead_tells_why_and_what_it_was_on_the_report_for(self, store: Store) -> None:
         three_failures(store)
         store.dismiss(Selection(LISTED), "typed by bots", 90.0)
-        for queue_id, was in {"too-long": "Too long", "q": "no final result"}.items():
+        for queue_id, was in {"too-long": "failed: Too long", "q": "expired: no final result"}.items():
             delivery = (store.lead(queue_id) or {})["deliveries"][-1]
             assert (delivery["state"], delivery["reason"]) == ("superseded", "dismissed: typed by bots")
             word = delivery["attempts"][-1]
@@ -165,6 +166,62 @@ class AskingContract:
         STEPS.bear(store, "newer", mapped(Stage="Good"), at=30.0)
         [sent] = STEPS.claim(store, "c9", 99.0)
         assert sent.fields == {"EmailAddress": "a@example.com", "Stage": "Good"}
+
+    def test_values_of_a_lead_that_is_itself_dismissed_for_something_else_are_told_too(
+        self, store: Store
+    ) -> None:
+        STEPS.bear(store, "old", mapped(City="Leeds"), at=10.0)
+        STEPS.bear(store, "new", mapped(Stage="Bad"), at=20.0)
+        STEPS.finish(store, State.FAILED, reason="no such option")
+        store.resync(Selection((), ("old",)), 80.0, refetch=True, force=False, deadline_at=999.0)
+        [item] = store.claim_waiting(80.0, 9)
+        store.record_polls([PollRecord(item.id, ItemState.EXPIRED, 81.0, "no final result")], 81.0)
+        assert store.dismissible(Selection(LISTED)) == Dismissed(2, ["old"])
+        assert store.dismiss(Selection(LISTED), "not wanted", 90.0) == Dismissed(2, ["old"])
+
+    def test_no_other_number_is_dismissed_than_was_counted(self, store: Store) -> None:
+        three_failures(store)
+        with pytest.raises(Conflict, match="2 were counted, but 3 are meant by now"):
+            store.dismiss(Selection(LISTED), "not wanted", 90.0, counted=2)
+        assert len(list(store.failures())) == 3
+        assert store.dismiss(Selection(LISTED), "not wanted", 90.0, counted=3).leads == 3
+
+    def test_a_lead_that_expired_as_it_was_fetched_anew_is_no_newer_for_being_dismissed(
+        self, store: Store
+    ) -> None:
+        """When it was resolved is how old its kept reply is."""
+        STEPS.resolve(store, "q")
+        before = (store.lead("q") or {})["resolved_at"]
+        store.resync(Selection((), ("q",)), 80.0, refetch=True, force=False, deadline_at=999.0)
+        [item] = store.claim_waiting(80.0, 9)
+        store.record_polls([PollRecord(item.id, ItemState.EXPIRED, 81.0, "no final result")], 81.0)
+        store.dismiss(Selection(LISTED), "not wanted", 90.0)
+        assert (store.lead("q") or {})["resolved_at"] == before
+
+    def test_an_expired_lead_never_came_to_a_mapping(self, store: Store) -> None:
+        for at in (90.0, 95.0):
+            store.track([Track("q")], 1.0, 2.0)
+            store.resync(Selection((), ("q",)), at, refetch=True, force=False, deadline_at=at + 1)
+            [item] = store.claim_waiting(at, 9)
+            store.record_polls([PollRecord(item.id, ItemState.EXPIRED, at + 2, "no final result")], at + 2)
+            assert store.dismiss(Selection(LISTED), f"at {at}", at + 3).leads == 1
+        deliveries = (store.lead("q") or {})["deliveries"]
+        assert [
+            (one["mapping"], one["stage"], one["reason"], len(one["attempts"])) for one in deliveries
+        ] == [
+            ("not mapped", "poll", "dismissed: at 90.0", 1),
+            ("not mapped", "poll", "dismissed: at 95.0", 1),
+        ]
+
+    def test_a_persons_own_words_are_kept_no_longer_than_what_they_are_about(self, store: Store) -> None:
+        three_failures(store)
+        store.dismiss(Selection(LISTED), "ann@example.com is a bot", 90.0)
+        store.prune_leads(0, 1000, Cutoffs(payloads=90.0), 100.0)
+        assert "ann@example.com" in str(store.lead("too-long"))
+        store.prune_leads(0, 1000, Cutoffs(payloads=99.0), 100.0)
+        for queue_id in ("too-long", "unknown", "q"):
+            told = str(store.lead(queue_id))
+            assert ("ann@example.com" in told, "'dismissed'" in told) == (False, True)
 
     @pytest.mark.parametrize("queue_id", ["too-long", "unknown", "q"])
     def test_only_to_fetch_it_anew_takes_a_dismissed_lead_up_again(self, store: Store, queue_id: str) -> None:

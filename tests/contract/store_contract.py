@@ -202,6 +202,12 @@ class StoreContract:
         assert self.claim(store, "c2") == []
         assert self.states(store) == {"sending": 1, "pending": 1}
 
+    def test_a_batch_is_filled_past_others_of_the_same_people(self, store: Store) -> None:
+        for n, (email, mapping) in enumerate((("a", "m"), ("a", "other"), ("b", "m"), ("c", "m"))):
+            self.bear(store, f"q{n}", mapped(f"{email}@example.com"), mapping=mapping)
+        batch = store.claim_batch("bulk", 50.0, 2, 0.0, "c1")
+        assert [one.queue_id for one in batch] == ["q0", "q2"]
+
     def test_two_leads_never_share_a_call_by_one_lookup_value(self, store: Store) -> None:
         keys = ["EmailAddress", "Phone"]
         for n, email in enumerate(("a@example.com", "b@example.com")):

@@ -821,6 +821,50 @@ class FeedbackContract:
         assert self.decide(store, wanted(update(postcode="N1")), at=70.0) == 0
         assert self.decide(store, wanted(update(postcode="N2")), at=80.0) == 1
 
+    def test_what_was_dismissed_is_acted_on_where_the_lead_leaves_and_comes_back(self, store: Store) -> None:
+        self.decide(store, wanted(update(postcode="N1")))
+        self.finish(store, State.FAILED, reason="no such field")
+        store.dismiss(Selection(), "not wanted", 60.0)
+        assert self.decide(store, left(), at=70.0) == 0
+        assert self.decide(store, wanted(update(postcode="N1")), at=80.0) == 1
+
+    def test_what_was_carried_out_since_is_not_repeated_for_that(self, store: Store) -> None:
+        self.decide(store, wanted(update(postcode="N1")))
+        self.finish(store, State.FAILED, reason="no such field")
+        store.dismiss(Selection(), "not wanted", 60.0)
+        for at, postcode in ((70.0, "N2"), (80.0, "N1")):
+            assert self.decide(store, wanted(update(postcode=postcode)), at=at) == 1
+            assert len(self.finish(store, now=at + 1)) == 1
+        assert self.decide(store, left(), at=90.0) == 0
+        assert self.decide(store, wanted(update(postcode="N1")), at=100.0) == 0
+
+    def test_what_could_not_be_mapped_and_was_dismissed_waits_for_a_change_of_the_lead(
+        self, store: Store
+    ) -> None:
+        other = Decision("other", State.FAILED, reason="no number")
+        self.decide(store, unmappable(), other)
+        assert store.dismiss(Selection(mapping="back"), "not wanted", 60.0).leads == 1
+        assert self.resync(store) == 1
+        [item] = store.unmapped(10)
+        assert store.record_decided(item, [wanted(update(postcode="N1")), other], 70.0) == 1
+        assert [failure.mapping for failure in store.failures()] == ["other"]
+        assert self.decide(store, wanted(update(postcode="N1")), at=80.0) == 1
+
+    def test_what_could_not_be_mapped_and_was_dismissed_is_decided_where_the_lead_comes_back(
+        self, store: Store
+    ) -> None:
+        self.decide(store, unmappable(), Stage="Sold")
+        store.dismiss(Selection(), "not wanted", 60.0)
+        assert self.decide(store, left(), at=70.0, Stage="Lost") == 0
+        assert self.decide(store, unmappable(), at=80.0, Stage="Sold") == 1
+
+    def test_what_is_done_by_hand_cannot_be_fetched_anew(self, store: Store) -> None:
+        store.operate([financials()], 10.0)
+        self.finish(store, State.FAILED, reason="not Approved")
+        store.dismiss(Selection(mapping="by hand"), "sold elsewhere", 60.0)
+        assert store.count(Selection((), ("hand-1",))) == 0
+        assert self.resync(store, refetch=True, states=(), queue_ids=("hand-1",)) == 0
+
     # resync
 
     @pytest.mark.parametrize("refetch", [False, True])

@@ -322,7 +322,8 @@ BOTS = {"reason": "no value", "because": " typed by bots "}
 DISMISSALS: Sequence[Any] = (
     (BOTS, Dismiss(Selection(OPENABLE, reason="no value"), "typed by bots")),
     ({"states": ["failed"], "until": NOW, "because": "."}, Dismiss(Selection(("failed",), until=NOW), ".")),
-    ({"queue_ids": ["a"], "mapping": "m", "because": "."}, Dismiss(Selection(OPENABLE, ("a",), mapping="m"), ".")),
+    ({"queue_ids": ["a"], "mapping": "m", "because": ".", "leads": 3},
+     Dismiss(Selection(OPENABLE, ("a",), mapping="m"), ".", counted=3)),
 )  # fmt: skip
 
 
@@ -333,7 +334,7 @@ def test_leads_are_dismissed_as_by_the_command_and_each_time_is_a_line_in_the_lo
             assert (answer.status_code, answer.json()) == (202, {"dismissed": 3, "others": ["older"]})
             assert inside.wishes[-1] == wish
         counted = await client.post("/v1/dismiss", json={"reason": "x", "dry_run": True}, headers=AUTH)
-        assert (counted.status_code, counted.json()) == (200, {"leads": 3, "at": NOW})
+        assert (counted.status_code, counted.json()) == (200, {"leads": 3, "at": NOW, "others": ["older"]})
         assert inside.wishes[-1] == Dismiss(Selection(OPENABLE, reason="x"), "", dry_run=True)
 
     with capture_logs() as logs:
@@ -469,7 +470,7 @@ WRONGLY: Sequence[Any] = (
          "states: synced: only what is failed, unprocessed or expired can be dismissed"],
     ),
     ("/v1/dismiss", {"reason": "x", "because": "bots", "force": True},
-     ["force: no such field; there are state, states, queue_ids, since, until, reason, mapping, dry_run, because"]),
+     ["force: no such field; there are state, states, queue_ids, since, until, reason, mapping, dry_run, because, leads"]),
     ("/v1/resync", ["q"], ["the body is no JSON object"]),
     ("/v1/resync", "{", ["the body is no JSON object"]),
     ("/v1/resync", "", ["the body is no JSON object"]),

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge.store import SqliteStore, open_store, people
-from tests.contract.store_asking_contract import AskingContract, synced
+from bridge.ports import Selection
+from bridge.store import SqliteStore, dismissing, open_store, people
+from tests.contract.store_asking_contract import LISTED, AskingContract, synced, three_failures
 
 
 class TestSqliteStore(AskingContract):
@@ -17,6 +18,15 @@ class TestSqliteStore(AskingContract):
     def store(self, tmp_path: Path) -> Iterator[SqliteStore]:
         with closing(open_store(tmp_path)) as store:
             yield store
+
+    def test_more_are_dismissed_than_one_statement_takes(
+        self, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(dismissing, "CHUNK", 2)
+        three_failures(store)
+        assert store.dismiss(Selection(LISTED), "not wanted", 90.0).leads == 3
+        assert list(store.failures()) == []
+        assert list(store.audit(running=True)) == []
 
     def test_only_the_newest_attempts_are_read_and_the_time_that_they_span(
         self, store: SqliteStore, monkeypatch: pytest.MonkeyPatch

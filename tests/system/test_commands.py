@@ -565,11 +565,12 @@ def test_a_dismissed_lead_is_off_the_report_and_accounted_for(bridge: Bridge, si
 
 def test_nothing_is_dismissed_before_a_person_agrees(bridge: Bridge, simulator: Simulator) -> None:
     two_failures(bridge, simulator)
-    words = ("dismiss", "--state", "failed", "--since", "1h", "--because", "bots")
-    counted = bridge(*words, "--dry-run", "--json").json
-    assert counted == {"leads": 1, "reasons": [{"state": "failed", "reason": NO_EMAIL, "leads": 1}]}
+    which = ("dismiss", "--state", "failed", "--since", "1h")
+    words = (*which, "--because", "bots")
+    reasons = [{"state": "failed", "reason": NO_EMAIL, "leads": 1}]
+    assert bridge(*which, "--dry-run", "--json").json == {"leads": 1, "reasons": reasons, "others": []}
     refused = bridge(*words, input="n\n")
-    assert (refused.code, refused.stdout.endswith("Dismiss them for good? [y/N] ")) == (0, True)
+    assert (refused.code, refused.stdout.endswith("Dismiss them? [y/N] nothing was dismissed\n")) == (0, True)
     nobody = bridge(*words, input="")
     assert (nobody.code, len(nobody.errors)) == (2, 1)
     assert bridge(*words, "--json").code == 2
@@ -577,7 +578,49 @@ def test_nothing_is_dismissed_before_a_person_agrees(bridge: Bridge, simulator: 
     agreed = bridge(*words, input="y\n")
     assert agreed.stdout.endswith("[y/N] 1 lead dismissed\n")
     assert bridge.counts() == {"superseded": 1, "unprocessed": 1}
+    latest = json.loads((bridge.state / "reports" / "latest.json").read_text())
+    assert [lead["state"] for lead in latest["leads"]] == ["unprocessed"]
     assert bridge(*words, "--json").json == {"dismissed": 0, "others": []}
+    assert bridge(*words).stdout == "0 leads dismissed: nothing of this is on the failure report\n"
+
+
+def test_what_fails_while_a_person_is_asked_is_not_dismissed(bridge: Bridge, simulator: Simulator) -> None:
+    two_failures(bridge, simulator)
+    with bridge.start("dismiss", "--state", "failed", "--because", "bots") as asking:
+        assert asking.process.stdout
+        said = ""
+        while not said.endswith("[y/N] "):
+            said += asking.process.stdout.read(1)
+        late = simulator.lead(None)
+        bridge.track(late)
+        bridge.drain()
+        told = asking.finished("y\n")
+    assert (told.code, told.stdout) == (0, "1 lead dismissed\n")
+    assert bridge.lead(late)["deliveries"][0]["state"] == "failed"
+
+
+def test_values_that_go_with_a_dismissed_lead_are_told_before_and_after(
+    bridge: Bridge, simulator: Simulator
+) -> None:
+    older = simulator.lead("ann@example.com", lead={"postcode": "N1"}, processed="2026-01-01T00:00:00Z")
+    lead = {"firstname": "E" * 60}
+    newer = simulator.lead("ann@example.com", known=False, lead=lead, processed="2026-01-02T00:00:00Z")
+    bridge.track(older, newer)
+    bridge.drain()
+    assert bridge.counts() == {"failed": 1, "superseded": 1}
+    which = ("dismiss", "--queue-id", newer, "--because", "too long")
+    line = (
+        f"  with values of {older}; `bridge resync --refetch --queue-id {older}` sends those by themselves\n"
+    )
+    assert line in bridge(*which, "--dry-run").stdout
+    assert bridge(*which, "--yes").stdout == f"1 lead dismissed\n{line}"
+    bridge("resync", "--refetch", "--queue-id", older)
+    assert simulator.person("ann@example.com")["mx_Postcode"] == "N1"
+
+
+def test_where_nothing_is_kept_nothing_can_be_dismissed(bridge: Bridge) -> None:
+    said = bridge("dismiss", "--state", "failed", "--because", "bots", "--yes")
+    assert (said.code, len(said.errors), bridge.state.exists()) == (1, 1, False)
 
 
 @pytest.mark.parametrize(
@@ -590,7 +633,7 @@ def test_nothing_is_dismissed_before_a_person_agrees(bridge: Bridge, simulator: 
             f"--because {'x' * 201} --state failed",
             "--because: say why, on one line of at most 200 characters",
         ),
-        ("--state failed", "Missing option '--because'"),
+        ("--state failed", "--because: say why, on one line"),
         ("--because . --since yesterday", "--since: not a time"),
     ],
 )

@@ -63,10 +63,21 @@ def test_no_more_is_dismissed_than_a_dry_run_has_counted(tmp_path: Path) -> None
         three_failures(store)
     every = Selection(("failed", "unprocessed", "expired"))
     counted = acting.dismiss(Dismiss(every, "", dry_run=True))
-    assert counted == Found(1, 15.0)
+    assert counted == Found(1, 15.0, [])
     assert acting.dismiss(Dismiss(replace(every, until=counted.at), "bots")) == Found(1, NOW, [])
     with acting.store() as store:
         assert [failure.queue_id for failure in store.failures()] == ["unknown", "too-long"]
+
+
+def test_where_another_number_is_meant_than_was_counted_nothing_is_dismissed(acting: Acting) -> None:
+    with acting.store() as store:
+        three_failures(store)
+    every = Selection(("failed", "unprocessed", "expired"))
+    with pytest.raises(UsageError, match="leads: 2 were counted, but 3 are meant by now; count them again"):
+        acting.dismiss(Dismiss(every, "bots", counted=2))
+    with acting.store() as store:
+        assert len(list(store.failures())) == 3
+    assert acting.dismiss(Dismiss(every, "bots", counted=3)).leads == 3
 
 
 def test_where_a_queue_id_is_not_tracked_nothing_is_dismissed(acting: Acting) -> None:

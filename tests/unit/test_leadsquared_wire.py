@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.errors import CallError, Denied, Refused, ServerFault, Throttled
@@ -80,6 +80,8 @@ def test_an_id_beside_another_search_key_is_no_value_to_set() -> None:
     ]
 
 
+@example("\ud800")
+@example("\x7f")
 @given(st.text(st.characters(categories=None)) | st.text(st.characters(max_codepoint=127)))
 def test_what_is_sent_is_ascii_whatever_the_value(value: str) -> None:
     """Halves of surrogate pairs and control characters included."""

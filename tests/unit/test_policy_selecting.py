@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.policy.selecting import not_dismissed, states_meant, wrong_states
+from bridge.policy.selecting import is_reason, not_dismissed, states_meant, wrong_states
 
 OPENABLE = ("failed", "unprocessed", "expired")
 
@@ -30,6 +30,12 @@ def test_each_state_that_cannot_be_meant_is_told() -> None:
         "synced: such leads are done; add --refetch",
     ]
     assert list(wrong_states(["failed", "synced"], refetch=True, again="--refetch")) == []
+
+
+@pytest.mark.parametrize("because", ["", "  ", "a\nb", "a\u202eb", "x" * 201])
+def test_why_is_said_on_one_line_of_few_words(because: str) -> None:
+    assert not is_reason(because)
+    assert is_reason("typed by bots é" + "x" * 185)
 
 
 def test_each_state_that_cannot_be_dismissed_is_told() -> None:
