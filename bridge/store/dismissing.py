@@ -33,7 +33,7 @@ WHERE id = ? AND state IN ('failed', 'unprocessed')
 GIVE_UP: Final = (
     "UPDATE queue_item SET state = 'waiting' WHERE id = :id AND state = 'expired'",
     """
-    UPDATE queue_item SET state = 'resolved', mapped = 1, settles_at = NULL, generation = generation + 1, reason = NULL,
+    UPDATE queue_item SET state = 'resolved', mapped = 1, settles_at = NULL, reason = NULL,
         updated_at = :now
     WHERE id = :id
     """,
