@@ -66,7 +66,7 @@ def _refuse_untracked(store: Store, meant: Selection) -> None:
 
 def _stood(meant: Selection, now: float) -> Selection:
     """Of these, those that stand so by now."""
-    return replace(meant, until=min(now, meant.until or now))
+    return replace(meant, until=now if meant.until is None else min(now, meant.until))
 
 
 def _dismissed(store: Store, wish: Dismiss, now: float) -> Dismissed:

@@ -57,7 +57,7 @@ def dismiss(
 ) -> None:
     """Take leads off the failure report that nobody wants to be retried. Nothing is sent, and they stay accounted for.
 
-    `bridge resync --refetch --queue-id ID` takes one up again.
+    `bridge resync --refetch --queue-id ID` takes a lead of LeadByte's up again.
 
     Example: bridge dismiss --reason "no value for EmailAddress" --because bots
     """
@@ -70,7 +70,7 @@ def dismiss(
     now = app.clock()
     # Not what comes to rest while a person is asked.
     chosen = selection(state or OPENABLE, queue_id, (since, until), reason, mapping, now=now)
-    chosen = replace(chosen, until=min(now, chosen.until or now))
+    chosen = replace(chosen, until=now if chosen.until is None else min(now, chosen.until))
     with app.store(create=False) as store, progress("dismiss, counting"):
         found, counts = store.dismissible(chosen), store.count_by_reason(chosen)
     refuse_unknown(app, chosen)
@@ -128,7 +128,8 @@ def _tell(done: Dismissed, *, as_json: bool) -> None:
 
 
 def _tell_others(found: Dismissed, *, as_json: bool) -> None:
-    for queue_id in found.others if not as_json else ():
-        put(
-            f"  with values of {queue_id}; `bridge resync --refetch --queue-id {queue_id}` sends those by themselves"
-        )
+    if as_json or not found.others:
+        return
+    for queue_id in found.others:
+        put(f"  with what was taken over from {queue_id}")
+    put("  `bridge resync --refetch --queue-id ID` sends that of LeadByte's leads by itself")

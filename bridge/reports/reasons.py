@@ -56,7 +56,9 @@ def _buttons(group: Group) -> str:
     meant += " data-refetch" if group.refetch else ""
     these = "this lead" if group.count == 1 else f"these {group.count:,} leads"
     retry = f'<button type="button" {meant}>Retry {these}</button>'
-    return f'<p>{retry} <button type="button" data-dismiss {meant}>Dismiss {these}</button></p>\n'
+    # Where no words tell these from others of the state, all of it would be meant.
+    dismiss = f' <button type="button" data-dismiss {meant}>Dismiss {these}</button>' if group.text else ""
+    return f"<p>{retry}{dismiss}</p>\n"
 
 
 def _moment(iso: str | None) -> str:

@@ -100,10 +100,11 @@
   const offer = (rows) => {
     const ids = new Set(rows.filter((row) => row.cells[1].textContent !== "in doubt").map((row) => row.cells[0].textContent));
     byId("shown").hidden = ids.size === 0;
-    for (const [name, act] of [["Retry", retry], ["Dismiss", dismiss]]) {
+    const which = "that the table shows";
+    for (const [name, act, meant] of [["Retry", retry, which], ["Dismiss", dismiss, `${which}, with all that they are on this list for`]]) {
       const button = byId(`${name.toLowerCase()}-shown`);
       button.textContent = `${name} the ${count(ids.size, "lead")} shown`;
-      button.onclick = () => act({ queue_ids: [...ids] }, "that the table shows");
+      button.onclick = () => act({ queue_ids: [...ids] }, meant);
     }
   };
   /* Whether it is; where a reason is asked for, that. */
@@ -116,9 +117,9 @@
       because.value = "";
       byId("yes").onclick = () => (reasoned && !because.value.trim() ? because.focus() : sure.close("yes"));
       byId("no").onclick = () => sure.close("no");
-      because.onkeydown = ({ key }) => {
-        if (key === "Enter") byId("yes").click();
-        if (key === "Escape") byId("no").click();
+      because.onkeydown = ({ key, isComposing }) => {
+        if (key === "Enter" && !isComposing) byId("yes").click();
+        if (key === "Escape" && !isComposing) byId("no").click();
       };
       sure.onclose = () => resolve(sure.returnValue === "yes" && (reasoned ? because.value.trim() : true));
       sure.returnValue = "";

@@ -32,10 +32,14 @@ GIVEN_UP_ACTED = f"""
 DELETE FROM acted WHERE item_id = :item AND mapping = :mapping AND :kind IN ('', kind) AND EXISTS (
     SELECT 1 FROM acted g WHERE g.item_id = acted.item_id AND g.mapping = acted.mapping
     AND g.kind = '{GIVEN_UP} ' || acted.kind AND g.digest = acted.digest)
+AND NOT (:kind = '' AND EXISTS (SELECT 1 FROM acted p WHERE p.item_id = acted.item_id AND p.mapping = acted.mapping
+    AND p.kind = '{PEOPLE} ' || acted.kind AND p.digest = :people))
 """
 GIVEN_UP_GONE = f"""
 DELETE FROM acted WHERE item_id = :item AND mapping = :mapping
 AND (kind = '{GIVEN_UP} ' || :kind OR (:kind = '' AND kind LIKE '{GIVEN_UP} %'))
+AND NOT EXISTS (SELECT 1 FROM acted a WHERE a.item_id = acted.item_id AND a.mapping = acted.mapping
+    AND acted.kind = '{GIVEN_UP} ' || a.kind AND acted.digest = a.digest)
 """
 NOT_ACTED = "DELETE FROM acted WHERE item_id = ? AND mapping = ? AND kind = ?"
 
@@ -108,10 +112,12 @@ def taken_up(connection: sqlite3.Connection, rule: Rule) -> None:
     connection.execute(NOT_ACTED, (item_id, mapping, f"{GIVEN_UP} {kind}"))
 
 
-def wanted_no_more(connection: sqlite3.Connection, item_id: int, mapping: str, kind: str) -> None:
-    """The lead has left what the mapping is about (`kind`: an operation of it). What was given up was never carried out, so
-    its coming back is acted on."""
-    told = {"item": item_id, "mapping": mapping, "kind": kind}
+def wanted_no_more(
+    connection: sqlite3.Connection, item_id: int, mapping: str, kind: str, people: str
+) -> None:
+    """The lead has left what the mapping is about, as for `not_decided`. What was given up was never carried out, so its
+    coming back is acted on."""
+    told = {"item": item_id, "mapping": mapping, "kind": kind, "people": people}
     connection.execute(GIVEN_UP_ACTED, told)
     connection.execute(GIVEN_UP_GONE, told)
 

@@ -13,7 +13,7 @@ from bridge.policy.feedback import fingerprint
 from bridge.policy.merging import Meeting, Stamped
 from bridge.policy.values import digest
 from bridge.ports import Birth, Reopened
-from bridge.store.acted import act, not_acted
+from bridge.store.acted import act, not_acted, taken_up
 from bridge.store.base import Row, dumped, marks, older_than, resolved_item
 from bridge.store.learning import NOTHING, Learning
 from bridge.store.meetings import kind_of, met_by, still_owes, supersede, take_over
@@ -215,6 +215,7 @@ def _act(connection: sqlite3.Connection, reopened: Reopened, mapped: Mapped | No
         not_acted(connection, rule)
     else:
         act(connection, rule, fingerprint(mapped), now)
+        taken_up(connection, rule)
 
 
 def _values(mapped: Mapped, fields: Stamped, own: Stamp) -> tuple[str, ...]:

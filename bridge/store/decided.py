@@ -22,7 +22,7 @@ from bridge.store.acted import (
 )
 from bridge.store.base import Row, loaded
 from bridge.store.births import Births
-from bridge.store.meetings import kind_of, still_owes, supersede
+from bridge.store.meetings import is_last_word, kind_of, still_owes, supersede
 from bridge.store.numbering import new_ids
 
 CHUNK: Final = 500
@@ -68,6 +68,7 @@ class Decided(Births):
             return False
         if is_given_up(connection, item.id, decision.mapping, item.reply):
             return False
+        taken_up(connection, (item.id, decision.mapping, ""))
         if decision.mapped:
             _close(connection, (item.id, decision.mapping), UNMAPPED, DECIDED_ANEW, now)
         rule = (item.id, decision.mapping, _acting(decision))
@@ -145,18 +146,21 @@ def _leave(connection: sqlite3.Connection, item: ResolvedItem, decision: Decisio
     for kind in _close(connection, told, narrower, LEFT, now):
         not_acted(connection, (item.id, decision.mapping, kind))
     not_decided(connection, item.id, decision.mapping, decision.kind, decision.people)
-    wanted_no_more(connection, item.id, decision.mapping, decision.kind)
+    wanted_no_more(connection, item.id, decision.mapping, decision.kind, decision.people)
 
 
 def _close(
     connection: sqlite3.Connection, told: tuple[object, ...], narrower: str, reason: str, now: float
 ) -> set[str]:
-    """Supersede what is open of a lead and a mapping, but for values that it took over from others. The kinds it was of."""
+    """Supersede what is open of a lead and a mapping, but for values that it took over from others.
+
+    The kinds of which it was the last word: nothing that was decided later was carried out.
+    """
     rows = connection.execute(f"{OPEN} {narrower}", told).fetchall()
     supersede(
         connection, [row["id"] for row in rows if not still_owes(connection, row["id"], now)], reason, now
     )
-    return {kind_of(row) for row in rows}
+    return {kind_of(row) for row in rows if is_last_word(connection, row["id"], kind_of(row))}
 
 
 def _operated(row: Row) -> Operated:

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
 from bridge.errors import Conflict
-from bridge.model import LEADSQUARED, Call, Lane, Stage, State
+from bridge.model import LEADSQUARED, Call, Stage, State
 from bridge.ports import Birth, Dismissed, Selection
 from bridge.store.acted import give_up
 from bridge.store.base import Row
 from bridge.store.births import Births
 from bridge.store.deliveries import Deliveries
+from bridge.store.meetings import is_last_word, kind_of
 from bridge.store.reopening import SELECTABLE, Reopening
 
 T = TypeVar("T")
@@ -46,9 +47,11 @@ WHERE d.id IN ({ids})
 BORN: Final = """
 UPDATE delivery SET stage = 'poll' WHERE id = (SELECT max(id) FROM delivery WHERE item_id = ?) RETURNING id
 """
+# With those that it had taken over. A lead that was seen changed since is known by what it was no longer: it is decided anew.
 DECIDED: Final = """
-SELECT d.mapping, d.lane, i.reply FROM delivery d JOIN queue_item i ON i.id = d.item_id
-WHERE d.id = ? AND i.source = 'leadsquared'
+SELECT i.id AS item_id, d.mapping, d.lane, i.reply FROM delivery d JOIN queue_item i
+    ON i.id = d.item_id OR i.id IN (SELECT json_extract(value, '$[1]') FROM json_each(d.older))
+WHERE d.id = ? AND i.source = 'leadsquared' AND (d.lane IS NOT NULL OR i.mapped = 1)
 """
 
 
@@ -81,10 +84,11 @@ class Dismissing(Births, Deliveries, Reopening):
         """The delivery that says so: of a lead that never came to one, a delivery of its own."""
         if row["delivery_id"] is None:
             return self._as_delivery(connection, row["item_id"], said, now)
-        connection.execute(DISMISS, (said, now, row["delivery_id"]))
         for decided in connection.execute(DECIDED, (row["delivery_id"],)).fetchall():
-            kind = Lane.parse(decided["lane"]).kind if decided["lane"] else ""
-            give_up(connection, (row["item_id"], decided["mapping"], kind), decided["reply"], now)
+            kind = kind_of(decided)
+            if is_last_word(connection, row["delivery_id"], kind):
+                give_up(connection, (decided["item_id"], decided["mapping"], kind), decided["reply"], now)
+        connection.execute(DISMISS, (said, now, row["delivery_id"]))
         return int(row["delivery_id"])
 
     def _as_delivery(self, connection: sqlite3.Connection, item_id: int, said: str, now: float) -> int:

@@ -20,6 +20,11 @@ UPDATE delivery SET fields = ?, older = ?, lookup = ?, force = max(force, ?), up
 WHERE id = ? AND state = 'pending'
 """
 HOLDER = "SELECT as_of, item_id, lane, keys FROM delivery WHERE id = ?"
+LATER = """
+SELECT 1 FROM delivery d JOIN delivery f ON f.item_id = d.item_id AND f.mapping = d.mapping AND f.id > d.id
+WHERE d.id = ? AND f.lane LIKE 'leadbyte|' || ? || '|%' AND f.state IN ('sending', 'submitted', 'in_doubt', 'synced')
+LIMIT 1
+"""
 OWE = "UPDATE delivery SET stale = 0, attempts = 0, fields = ?, due_at = ?, updated_at = ? WHERE id = ?"
 
 
@@ -81,6 +86,11 @@ def still_owes(connection: sqlite3.Connection, delivery_id: int, now: float) -> 
     if older:
         connection.execute(OWE, (dumped(fields), now, now, delivery_id))
     return bool(older)
+
+
+def is_last_word(connection: sqlite3.Connection, delivery_id: int, kind: str) -> bool:
+    """Whether nothing of this kind was carried out, or is on its way, that the same rule decided after this delivery."""
+    return not connection.execute(LATER, (delivery_id, kind)).fetchone()
 
 
 def take_over(connection: sqlite3.Connection, met: Meeting, birth: Birth, now: float) -> None:

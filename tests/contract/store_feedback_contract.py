@@ -33,7 +33,7 @@ from bridge.operation import (
 from bridge.policy.feedback import fingerprint
 from bridge.policy.people import person
 from bridge.policy.values import digest
-from bridge.ports import Birth, Cutoffs, Decision, Names, Reopened, Selection, Store
+from bridge.ports import Birth, Cutoffs, Decision, Dismissed, Names, Reopened, Selection, Store
 from tests.contract.store_contract import AUTOMATED, StoreContract, mapped, reply
 
 P1, P2 = "5c3f7a1e-0001", "5c3f7a1e-0002"
@@ -857,6 +857,72 @@ class FeedbackContract:
         store.dismiss(Selection(), "not wanted", 60.0)
         assert self.decide(store, left(), at=70.0, Stage="Lost") == 0
         assert self.decide(store, unmappable(), at=80.0, Stage="Sold") == 1
+
+    def test_what_was_dismissed_and_comes_back_is_decided_whatever_it_was_between(self, store: Store) -> None:
+        self.decide(store, unmappable(), Payout="-5")
+        store.dismiss(Selection(), "not wanted", 60.0)
+        self.decide(store, wanted(update(postcode="N1")), at=70.0, Payout="80")
+        self.finish(store, now=71.0)
+        assert self.decide(store, unmappable(), at=80.0, Payout="-5") == 1
+
+    def test_a_change_that_was_seen_before_a_dismissal_is_decided_after_it(self, store: Store) -> None:
+        self.decide(store, unmappable(), Payout="-5")
+        changed = self.look(store, 50.0, ANN, Payout="80")
+        assert store.dismiss(Selection(), "not wanted", 60.0).leads == 1
+        assert store.record_decided(changed, [wanted(update(postcode="N1"))], 70.0) == 1
+
+    @pytest.mark.parametrize(("people", "acts"), [("Sold", 0), ("Lost", 1)])
+    def test_what_was_dismissed_comes_back_by_people_only(self, store: Store, people: str, acts: int) -> None:
+        """Not by the way forward, which took the lead out of `when` and put it back."""
+        held = {"values": "v", "people": "Sold"}
+        self.decide(store, wanted(process("reject"), **held))
+        self.finish(store, State.FAILED, reason="no")
+        store.dismiss(Selection(), "not wanted", 60.0)
+        self.decide(store, Decision("back", State.SKIPPED, left=True, people=people), at=70.0)
+        assert self.decide(store, wanted(process("reject"), **held), at=80.0) == acts
+
+    def test_what_a_dismissed_operation_had_taken_over_may_be_wanted_again(self, store: Store) -> None:
+        for prospect_id, made in ((P1, update(postcode="N1", city="York")), (P2, update(postcode="N2"))):
+            store.observe([change(10.0, prospect_id, Stage="Sold")], 10.0)
+            [item] = store.unmapped(9)
+            store.record_decided(item, [wanted(made)], 10.0)
+        self.finish(store, State.FAILED, reason="no")
+        assert store.dismiss(Selection(), "not wanted", 60.0) == Dismissed(1, [P1])
+        assert self.decide(store, wanted(update(postcode="N1", city="York")), at=65.0) == 0
+        assert self.decide(store, left(), at=70.0) == 0
+        assert self.decide(store, wanted(update(postcode="N1", city="York")), at=80.0) == 1
+
+    @pytest.mark.parametrize("dismissed", [False, True])
+    def test_a_failure_makes_nothing_happen_twice_that_was_decided_later(
+        self, store: Store, dismissed: bool
+    ) -> None:
+        self.decide(store, wanted(financials("50")))
+        under_way = self.claim(store)
+        self.decide(store, wanted(financials("80")), at=51.0)
+        failed = [Move(one, State.FAILED, 52.0, reason="not Approved") for one in under_way]
+        store.record(to_leadbyte("c50.0", 52.0), failed, 52.0)
+        assert len(self.finish(store, now=53.0)) == 1
+        if dismissed:
+            assert store.dismiss(Selection(), "overtaken", 60.0).leads == 1
+        assert self.decide(store, left(), at=70.0) == 0
+        assert self.decide(store, wanted(financials("80")), at=80.0) == 0
+
+    def test_what_a_resync_made_of_an_older_one_is_not_repeated_for_a_dismissed_newer_one(
+        self, store: Store
+    ) -> None:
+        self.decide(store, wanted(financials("50")))
+        under_way = self.claim(store)
+        self.decide(store, wanted(financials("80")), at=51.0)
+        failed = [Move(one, State.FAILED, 52.0, reason="not Approved") for one in under_way]
+        store.record(to_leadbyte("c50.0", 52.0), failed, 52.0)
+        self.finish(store, State.FAILED, now=53.0, reason="busy")
+        assert store.dismiss(Selection(reason="busy"), "twice", 60.0).leads == 1
+        self.resync(store)
+        [reopened] = store.reopened(9)
+        self.remap(store, reopened, financials("80"))
+        assert len(self.finish(store, now=80.0)) == 1
+        assert self.decide(store, left(), at=90.0) == 0
+        assert self.decide(store, wanted(financials("80")), at=100.0) == 0
 
     def test_what_is_done_by_hand_cannot_be_fetched_anew(self, store: Store) -> None:
         store.operate([financials()], 10.0)

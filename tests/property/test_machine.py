@@ -126,7 +126,10 @@ class Bridge(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-7200.0, -30.0, 30.0, 86_400.0]))
     def the_clock_is_set(self, seconds: float) -> None:
+        """What LeadSquared has accepted and not applied by the deadline is given up, and may be applied late for all that."""
         self.box.offset += seconds
+        if seconds > self.box.settings.leadsquared.confirm_deadline_seconds:
+            self.given_up |= {(one.kind, one.email) for one in self.leads.values() if one.kind != "bulk"}
 
     @invariant()
     def nothing_is_doubled(self) -> None:

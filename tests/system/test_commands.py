@@ -610,7 +610,8 @@ def test_values_that_go_with_a_dismissed_lead_are_told_before_and_after(
     assert bridge.counts() == {"failed": 1, "superseded": 1}
     which = ("dismiss", "--queue-id", newer, "--because", "too long")
     line = (
-        f"  with values of {older}; `bridge resync --refetch --queue-id {older}` sends those by themselves\n"
+        f"  with what was taken over from {older}\n"
+        "  `bridge resync --refetch --queue-id ID` sends that of LeadByte's leads by itself\n"
     )
     assert line in bridge(*which, "--dry-run").stdout
     assert bridge(*which, "--yes").stdout == f"1 lead dismissed\n{line}"

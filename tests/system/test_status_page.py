@@ -246,10 +246,8 @@ def test_leads_are_dismissed_with_a_reason_and_what_failed_meanwhile_is_not(
     page.type(late)
     page.js("document.getElementById('dismiss-shown').click()")
     page.until("sure.open")
-    assert page.js("[question.textContent.slice(0, 41), because.value]") == [
-        "Dismiss 1 lead that the table shows? What",
-        "",
-    ]
+    question = "Dismiss 1 lead that the table shows, with all that they are on this list for? What"
+    assert page.js("[question.textContent.slice(0, 82), because.value]") == [question, ""]
     page.press("Escape")
     page.until("!sure.open")
     assert watched.state(late) == "unprocessed"
