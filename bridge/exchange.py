@@ -6,10 +6,13 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
+
+import orjson
 
 from bridge.errors import ServerFault
 from bridge.masking import replaced
@@ -21,6 +24,10 @@ MAX_DEPTH: Final = 100
 MOST_VALUES: Final = 500_000
 """How many values a reply may hold. A few megabytes of empty objects would take up many times their length."""
 
+_DIGITS: Final = bytes(48 if 48 <= byte < 58 else 32 for byte in range(256))
+"""For bytes.translate: every digit a 0, all else a space."""
+
+_LONG: Final = b"0" * 19
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HIDDEN: Final[Mapping[str, str]] = {"email": "<email>", "phone": "<number>"}
@@ -71,16 +78,26 @@ def decode(text: str, who: str, status: int = 200) -> Json:
     if len(text) > MOST_VALUES and sum(map(text.count, "[{,")) > MOST_VALUES:
         raise ServerFault(f"{who} answered HTTP {status} with more than {MOST_VALUES} JSON values")
     try:
-        value = _DECODER.decode(_without_halves(text))
+        value = _decoded(text)
         if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
             raise RecursionError
-        # Half of a surrogate pair can be escaped in JSON, but neither stored nor sent on as UTF-8.
-        if "\\u" in text and "\\ud" in text.lower():
-            value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     except RecursionError:
         raise ServerFault(f"{who} answered HTTP {status} with JSON nested too deeply") from None
     except ValueError:
         raise ServerFault(f"{who} answered HTTP {status} with {_nature(text)}") from None
+    return value
+
+
+def _decoded(text: str) -> Json:
+    """By orjson, which is three times as fast, but for what it refuses or reads otherwise: whole numbers beyond 64 bits."""
+    with suppress(ValueError):
+        raw = text.encode()
+        if _LONG not in raw.translate(_DIGITS):
+            return orjson.loads(raw)
+    value = _DECODER.decode(_without_halves(text))
+    # Half of a surrogate pair can be escaped in JSON, but neither stored nor sent on as UTF-8.
+    if "\\u" in text and "\\ud" in text.lower():
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     return value
 
 

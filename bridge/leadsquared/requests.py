@@ -82,10 +82,9 @@ def bulk_request(base: str, keys: Keys, lane: Lane, batch: Sequence[Delivery]) -
 
 
 def _fields(delivery: Delivery, *, by_id: bool) -> list[dict[str, str]]:
-    identity = [_pair("ProspectId", delivery.lookup)] if by_id else [_pair(delivery.key, delivery.lookup)]
-    return identity + [
-        _pair(*one) for one in delivery.fields.items() if one[0] != delivery.key and not is_id(one[0])
-    ]
+    key = delivery.key
+    others = [_pair(*one) for one in delivery.fields.items() if one[0] != key and not is_id(one[0])]
+    return [_pair("ProspectId" if by_id else key, delivery.lookup), *others]
 
 
 def _pair(name: str, value: str) -> dict[str, str]:

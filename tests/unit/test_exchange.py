@@ -52,6 +52,22 @@ def test_what_is_no_json_is_said_in_words(text: str, words: str) -> None:
     assert lenient(text) is None
 
 
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(NUMBERS | st.text()) | st.dictionaries(st.text(), NUMBERS))
+def test_whatever_reads_it_a_number_is_what_it_was(value: object) -> None:
+    for text in (json.dumps(value), json.dumps(value, ensure_ascii=False)):
+        assert repr(decode(text, "x")) == repr(value)
+
+
+@pytest.mark.parametrize(
+    "digits", ["9" * 18, "9" * 19, "9" * 20, "18446744073709551616", "-9223372036854775809", "9" * 40]
+)
+def test_an_id_of_many_digits_is_no_float(digits: str) -> None:
+    assert decode(f'{{"leadId": {digits}}}', "x") == {"leadId": int(digits)}
+
+
 def test_decoding_is_tolerant_where_nothing_is_lost() -> None:
     assert decode('{"a":1,"a":2}', "x") == {"a": 2}
     assert decode('{"a":1.5}', "x") == {"a": 1.5}
