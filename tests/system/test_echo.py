@@ -409,7 +409,10 @@ def test_an_edit_while_the_way_forward_writes_other_values(trip: RoundTrip, ann:
     world.campaign.set_fields(lead, {"postcode": "E1 6AN", "firstname": "Anna"})
     lead.reply = {**lead.reply, "processed": moment(trip.clock() + 1)}
     trip.later(60)
+    before = len(trip.deliveries(ann.prospect))
     trip.edit(ann.prospect, mx_Postcode="SW1A 1AA")
+    # What the bridge has not seen when it writes, it cannot spare.
+    trip.until(lambda: len(trip.deliveries(ann.prospect)) > before)
     trip.resync(queue_ids=[ann.queue_id], refetch=True)
     trip.quiet()
     held, there = trip.crm(ann.prospect), in_leadbyte(trip, ann)
