@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from bridge.errors import Conflict, UsageError
@@ -38,7 +38,7 @@ class Acting:
         with self.store() as store:
             _refuse_untracked(store, meant)
             if wish.dry_run:
-                return Found(store.count(_stood(meant, now)), now)
+                return Found(store.count(meant.stood(now)), now)
             told = {"refetch": wish.refetch, "force": wish.force}
             return Found(store.resync(meant, now, **told, deadline_at=now + self.deadline), now)
 
@@ -48,7 +48,7 @@ class Acting:
         with self.store() as store:
             _refuse_untracked(store, meant)
             if wish.dry_run:
-                would = store.dismissible(_stood(meant, now))
+                would = store.dismissible(meant.stood(now))
                 return Found(would.leads, now, would.others)
             done = _dismissed(store, wish, now)
             return Found(done.leads, now, done.others)
@@ -62,11 +62,6 @@ class Acting:
 def _refuse_untracked(store: Store, meant: Selection) -> None:
     if unknown := store.untracked(meant.queue_ids):
         raise UsageError(*_not_tracked(unknown))
-
-
-def _stood(meant: Selection, now: float) -> Selection:
-    """Of these, those that stand so by now."""
-    return replace(meant, until=now if meant.until is None else min(now, meant.until))
 
 
 def _dismissed(store: Store, wish: Dismiss, now: float) -> Dismissed:

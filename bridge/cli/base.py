@@ -66,6 +66,16 @@ def ask(question: str) -> bool | None:
     return answer.strip().lower() in {"y", "yes"}
 
 
+def agreed(question: str, verb: str) -> bool:
+    """Whether a person says yes. Raises UsageError where nobody answers, with how to `verb` without being asked."""
+    answer = ask(question)
+    if answer is None:
+        raise UsageError(
+            f"nobody answered; add --yes to {verb} without being asked, or --dry-run to look only"
+        )
+    return answer
+
+
 def put_json(value: Mapping[str, Json]) -> None:
     """JSON for a script, in letters of all kinds; what a terminal would obey or not show is escaped."""
     put(*map(_escaped, json.dumps(value, ensure_ascii=False, indent=2).split("\n")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,11 +11,8 @@ from bridge.cli.base import moment, put, put_json
 from bridge.cli.completing import mapping_names
 from bridge.errors import UsageError
 from bridge.model import Json
-from bridge.ports import Selection
+from bridge.ports import Selection, Store
 from bridge.reports import mask, one_line
-
-if TYPE_CHECKING:
-    from bridge.app import App
 
 QueueIds = Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this queueId; repeatable.")]
 Since = Annotated[
@@ -52,11 +49,9 @@ def selection(
     )
 
 
-def refuse_unknown(app: App, selected: Selection) -> None:
+def refuse_unknown(store: Store, selected: Selection) -> None:
     """Raises UsageError where a named queueId is not tracked."""
-    with app.store() as store:
-        unknown = store.untracked(selected.queue_ids)
-    if unknown:
+    if unknown := store.untracked(selected.queue_ids):
         raise UsageError(*(f"--queue-id {one_line(one)}: this queueId is not tracked" for one in unknown))
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.cli.base import ask, open_app, put, put_json
+from bridge.cli.base import agreed, open_app, put, put_json
 from bridge.cli.choosing import (
     Counts,
     OfMapping,
@@ -23,7 +22,7 @@ from bridge.cli.choosing import (
 from bridge.cli.completing import dismissible
 from bridge.cli.progress import progress
 from bridge.errors import BridgeError, Busy, Conflict, UsageError
-from bridge.policy.selecting import MOST_WORDS, OPENABLE, is_reason, not_dismissed
+from bridge.policy.selecting import OPENABLE, SAY_WHY, is_reason, not_dismissed
 from bridge.ports import Dismissed, Selection
 
 if TYPE_CHECKING:
@@ -69,11 +68,10 @@ def dismiss(
     app = open_app()
     now = app.clock()
     # Not what comes to rest while a person is asked.
-    chosen = selection(state or OPENABLE, queue_id, (since, until), reason, mapping, now=now)
-    chosen = replace(chosen, until=now if chosen.until is None else min(now, chosen.until))
+    chosen = selection(state or OPENABLE, queue_id, (since, until), reason, mapping, now=now).stood(now)
     with app.store(create=False) as store, progress("dismiss, counting"):
+        refuse_unknown(store, chosen)
         found, counts = store.dismissible(chosen), store.count_by_reason(chosen)
-    refuse_unknown(app, chosen)
     if dry_run:
         put_counts(counts, found.leads, "would be dismissed", as_json=as_json, others=list(found.others))
         _tell_others(found, as_json=as_json)
@@ -88,7 +86,7 @@ def dismiss(
 def _refuse_wrong(because: str, states: list[str] | tuple[()], *, dry_run: bool) -> None:
     problems = [f"--state {problem}" for problem in not_dismissed(states)]
     if not (dry_run or is_reason(because)):
-        problems.append(f"--because: say why, on one line of at most {MOST_WORDS} characters")
+        problems.append(f"--because: {SAY_WHY}")
     if problems:
         raise UsageError(*problems)
 
@@ -99,12 +97,7 @@ def _agreed_to(counts: Counts, found: Dismissed, *, as_json: bool) -> bool:
         raise UsageError("--json: nobody can be asked; add --yes, or --dry-run to look only")
     put_counts(counts, found.leads, "to be dismissed", as_json=False)
     _tell_others(found, as_json=False)
-    answer = ask("Dismiss them?")
-    if answer is None:
-        raise UsageError(
-            "nobody answered; add --yes to dismiss without being asked, or --dry-run to look only"
-        )
-    return answer
+    return agreed("Dismiss them?", "dismiss")
 
 
 def _dismissed(app: App, chosen: Selection, because: str, counted: int | None) -> Dismissed:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from bridge.cli.base import ask, open_app, put, put_json, say
+from bridge.cli.base import agreed, open_app, put, put_json, say
 from bridge.cli.progress import progress
 from bridge.errors import BridgeError, Busy, Held, StoreError, UsageError
 from bridge.files import reports_held
@@ -145,10 +145,7 @@ def _agreed_to(found: Found) -> bool:
     """A person's yes."""
     for line in _lines(found.counted, found.files, found.store, "to be erased"):
         put(line)
-    answer = ask("Erase all of this for good?")
-    if answer is None:
-        raise UsageError("nobody answered; add --yes to erase without being asked, or --dry-run to look only")
-    return answer
+    return agreed("Erase all of this for good?", "erase")
 
 
 def _erase(app: App, who: Person, found: Found, *, running: bool) -> tuple[Erased, InFiles]:

@@ -66,7 +66,8 @@ def resync(
         raise UsageError(*(f"--state {problem}" for problem in problems))
     meant = states_meant(state or (), named=bool(queue_id), refetch=refetch)
     chosen = selection(meant, queue_id, (since, until), reason, mapping, now=now)
-    refuse_unknown(app, chosen)
+    with app.store() as store:
+        refuse_unknown(store, chosen)
     if dry_run:
         with app.store() as store, progress("resync, counting"):
             counts, leads = store.count_by_reason(chosen), store.count(chosen)

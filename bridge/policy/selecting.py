@@ -32,6 +32,8 @@ def wrong_states(given: Sequence[str], *, refetch: bool, again: str) -> Iterator
 MOST_WORDS: Final = 200
 """Characters that a person may say why in."""
 
+SAY_WHY: Final = f"say why, on one line of at most {MOST_WORDS} characters"
+
 
 def is_reason(because: str) -> bool:
     """Whether this may be kept as why leads were dismissed: one line of at most MOST_WORDS characters."""

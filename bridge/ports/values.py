@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -70,6 +70,10 @@ class Selection:
     until: float | None = None
     reason: str | None = None
     mapping: str | None = None
+
+    def stood(self, now: float) -> Selection:
+        """Of these, those that stand so by now."""
+        return replace(self, until=now if self.until is None else min(now, self.until))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from bridge.errors import UsageError
 from bridge.model import REPORTED, Json
 from bridge.policy.moments import iso_epoch
-from bridge.policy.selecting import MOST_WORDS, OPENABLE, is_reason, not_dismissed, states_meant, wrong_states
+from bridge.policy.selecting import OPENABLE, SAY_WHY, is_reason, not_dismissed, states_meant, wrong_states
 from bridge.ports import Selection
 from bridge.reports import one_line
 
@@ -165,7 +165,7 @@ def _unsaid(told: _Dismiss) -> Iterator[str]:
     if not any(chosen):
         yield "say which leads, by states, queue_ids, since, until, reason or mapping"
     if not (told.dry_run or is_reason(told.because)):
-        yield f"because: say why, on one line of at most {MOST_WORDS} characters"
+        yield f"because: {SAY_WHY}"
 
 
 def _short(states: Iterable[str]) -> list[str]:

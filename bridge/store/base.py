@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlite_utils import Database
@@ -25,6 +25,9 @@ AGREE = """
 INSERT INTO agreed (account, target, identity, fields, updated_at) VALUES {rows}
 ON CONFLICT DO UPDATE SET fields = excluded.fields, updated_at = excluded.updated_at
 """
+DISMISSED: Final = "dismissed"
+"""How the reason begins of what a person gave up; a colon and the person's own words follow."""
+
 Row = sqlite3.Row
 NUMBER = re.compile(r"[0-9]{1,15}")
 """The number of a delivery, as a person writes it."""

@@ -10,10 +10,10 @@ from bridge.errors import Conflict
 from bridge.model import LEADSQUARED, Call, Stage, State
 from bridge.ports import Birth, Dismissed, Selection
 from bridge.store.acted import give_up
-from bridge.store.base import Row
+from bridge.store.base import DISMISSED, Row
 from bridge.store.births import Births
 from bridge.store.deliveries import Deliveries
-from bridge.store.meetings import is_last_word, kind_of
+from bridge.store.meetings import is_last_word, kind_of, supersede
 from bridge.store.reopening import SELECTABLE, Reopening
 
 T = TypeVar("T")
@@ -25,10 +25,6 @@ CHUNK: Final = 500
 CHOSEN: Final = f"""
 SELECT item_id, queue_id, delivery_id, state, reason FROM ({SELECTABLE})
 WHERE state IN ('failed', 'unprocessed', 'expired') AND {{where}}
-"""
-DISMISS: Final = """
-UPDATE delivery SET state = 'superseded', reason = ?, updated_at = ?
-WHERE id = ? AND state IN ('failed', 'unprocessed')
 """
 # What became of it nobody knows: there is nothing to be mapped, and no moment at which it was resolved.
 GIVE_UP: Final = (
@@ -47,7 +43,7 @@ WHERE d.id IN ({ids})
 BORN: Final = """
 UPDATE delivery SET stage = 'poll' WHERE id = (SELECT max(id) FROM delivery WHERE item_id = ?) RETURNING id
 """
-# With those that it had taken over. A lead that was seen changed since is known by what it was no longer: it is decided anew.
+# With those that it had taken over. A lead that was seen changed since is not what it was: it is decided anew.
 DECIDED: Final = """
 SELECT i.id AS item_id, d.mapping, d.lane, i.reply FROM delivery d JOIN queue_item i
     ON i.id = d.item_id OR i.id IN (SELECT json_extract(value, '$[1]') FROM json_each(d.older))
@@ -71,9 +67,9 @@ class Dismissing(Births, Deliveries, Reopening):
             if counted is not None and done.leads != counted:
                 raise Conflict(f"{counted} were counted, but {done.leads} are meant by now")
             for some in _chunks(rows):
-                ended = [(self._dismiss(connection, row, f"dismissed: {reason}", now), row) for row in some]
+                ended = [(self._dismiss(connection, row, f"{DISMISSED}: {reason}", now), row) for row in some]
                 told = [(id_, State.SUPERSEDED, f"{row['state']}: {row['reason']}") for id_, row in ended]
-                self._attempts(connection, Call("", Stage.PERSON, "", now, now, "dismissed"), told)
+                self._attempts(connection, Call("", Stage.PERSON, "", now, now, DISMISSED), told)
         return done
 
     def _chosen(self, selection: Selection) -> list[Row]:
@@ -88,7 +84,7 @@ class Dismissing(Births, Deliveries, Reopening):
             kind = kind_of(decided)
             if is_last_word(connection, row["delivery_id"], kind):
                 give_up(connection, (decided["item_id"], decided["mapping"], kind), decided["reply"], now)
-        connection.execute(DISMISS, (said, now, row["delivery_id"]))
+        supersede(connection, [row["delivery_id"]], said, now)
         return int(row["delivery_id"])
 
     def _as_delivery(self, connection: sqlite3.Connection, item_id: int, said: str, now: float) -> int:

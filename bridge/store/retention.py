@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bridge.ports import Cutoffs
-from bridge.store.base import Base
+from bridge.store.base import DISMISSED, Base
 
 PRUNED_ATTEMPTS: Final = "pruned:attempts"
 
@@ -30,7 +30,7 @@ WHERE i.id > :after AND i.id <= :until AND (i.reply IS NOT NULL OR i.context <> 
 PAYLOADS = f"""
 SELECT x.id FROM queue_item i JOIN delivery x ON x.item_id = i.id
 WHERE i.id > :after AND i.id <= :until AND {DONE}
-AND (x.fields <> '{{}}' OR x.identity IS NOT NULL OR x.reason LIKE 'dismissed: %')
+AND (x.fields <> '{{}}' OR x.identity IS NOT NULL OR x.reason LIKE '{DISMISSED}: %')
 """
 OLD_ATTEMPTS = f"""
 SELECT a.id FROM queue_item i JOIN delivery x ON x.item_id = i.id JOIN attempt a ON a.delivery_id = x.id
@@ -42,7 +42,7 @@ PRUNES = {
         PAYLOADS,
         # A person's own words may be about a person.
         "UPDATE delivery SET identity = NULL, lookup = NULL, fields = '{}', older = '{}', origin = '{}', "
-        "reason = CASE WHEN reason LIKE 'dismissed: %' THEN 'dismissed' ELSE reason END WHERE id IN",
+        f"reason = CASE WHEN reason LIKE '{DISMISSED}: %' THEN '{DISMISSED}' ELSE reason END WHERE id IN",
     ),
     "attempts": (OLD_ATTEMPTS, "DELETE FROM attempt WHERE id IN"),
 }

@@ -30,6 +30,20 @@ def three_failures(store: Store) -> None:
     expired(store)
 
 
+def taken_over(store: Store) -> None:
+    """The lead `new` has taken over a value of `old`, and failed."""
+    STEPS.bear(store, "old", mapped(City="Leeds"), at=10.0)
+    STEPS.bear(store, "new", mapped(Stage="Bad"), at=20.0)
+    STEPS.finish(store, State.FAILED, reason="no such option")
+
+
+def expired_anew(store: Store, queue_id: str, at: float) -> None:
+    """LeadByte was asked again about this lead, and has given no result in time."""
+    store.resync(Selection((), (queue_id,)), at, refetch=True, force=False, deadline_at=at + 1)
+    [item] = store.claim_waiting(at, 9)
+    store.record_polls([PollRecord(item.id, ItemState.EXPIRED, at + 1, "no final result")], at + 1)
+
+
 class AskingContract:
     """Named for what must hold; `store` is opened empty by the inheriting class."""
 
@@ -159,9 +173,7 @@ class AskingContract:
     def test_values_that_a_dismissed_lead_took_over_go_with_it_and_it_is_told_whose(
         self, store: Store
     ) -> None:
-        STEPS.bear(store, "old", mapped(City="Leeds"), at=10.0)
-        STEPS.bear(store, "new", mapped(Stage="Bad"), at=20.0)
-        STEPS.finish(store, State.FAILED, reason="no such option")
+        taken_over(store)
         assert store.dismiss(Selection(LISTED), "not wanted", 90.0) == Dismissed(1, ["old"])
         STEPS.bear(store, "newer", mapped(Stage="Good"), at=30.0)
         [sent] = STEPS.claim(store, "c9", 99.0)
@@ -170,12 +182,8 @@ class AskingContract:
     def test_values_of_a_lead_that_is_itself_dismissed_for_something_else_are_told_too(
         self, store: Store
     ) -> None:
-        STEPS.bear(store, "old", mapped(City="Leeds"), at=10.0)
-        STEPS.bear(store, "new", mapped(Stage="Bad"), at=20.0)
-        STEPS.finish(store, State.FAILED, reason="no such option")
-        store.resync(Selection((), ("old",)), 80.0, refetch=True, force=False, deadline_at=999.0)
-        [item] = store.claim_waiting(80.0, 9)
-        store.record_polls([PollRecord(item.id, ItemState.EXPIRED, 81.0, "no final result")], 81.0)
+        taken_over(store)
+        expired_anew(store, "old", 80.0)
         assert store.dismissible(Selection(LISTED)) == Dismissed(2, ["old"])
         assert store.dismiss(Selection(LISTED), "not wanted", 90.0) == Dismissed(2, ["old"])
 
@@ -192,18 +200,14 @@ class AskingContract:
         """When it was resolved is how old its kept reply is."""
         STEPS.resolve(store, "q")
         before = (store.lead("q") or {})["resolved_at"]
-        store.resync(Selection((), ("q",)), 80.0, refetch=True, force=False, deadline_at=999.0)
-        [item] = store.claim_waiting(80.0, 9)
-        store.record_polls([PollRecord(item.id, ItemState.EXPIRED, 81.0, "no final result")], 81.0)
+        expired_anew(store, "q", 80.0)
         store.dismiss(Selection(LISTED), "not wanted", 90.0)
         assert (store.lead("q") or {})["resolved_at"] == before
 
     def test_an_expired_lead_never_came_to_a_mapping(self, store: Store) -> None:
         for at in (90.0, 95.0):
             store.track([Track("q")], 1.0, 2.0)
-            store.resync(Selection((), ("q",)), at, refetch=True, force=False, deadline_at=at + 1)
-            [item] = store.claim_waiting(at, 9)
-            store.record_polls([PollRecord(item.id, ItemState.EXPIRED, at + 2, "no final result")], at + 2)
+            expired_anew(store, "q", at)
             assert store.dismiss(Selection(LISTED), f"at {at}", at + 3).leads == 1
         deliveries = (store.lead("q") or {})["deliveries"]
         assert [

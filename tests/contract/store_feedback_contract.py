@@ -128,6 +128,14 @@ class FeedbackContract:
         told = Selection(**chosen)
         return store.resync(told, at, refetch=refetch, force=False, deadline_at=at + 900)
 
+    def overtaken(self, store: Store) -> None:
+        """A payout of 50 has failed after one of 80 was decided, which is still to be sent."""
+        self.decide(store, wanted(financials("50")))
+        under_way = self.claim(store)
+        self.decide(store, wanted(financials("80")), at=51.0)
+        failed = [Move(one, State.FAILED, 52.0, reason="not Approved") for one in under_way]
+        store.record(to_leadbyte("c50.0", 52.0), failed, 52.0)
+
     # observe
 
     def test_a_lead_seen_for_the_first_time_is_to_be_mapped(self, store: Store) -> None:
@@ -896,11 +904,7 @@ class FeedbackContract:
     def test_a_failure_makes_nothing_happen_twice_that_was_decided_later(
         self, store: Store, dismissed: bool
     ) -> None:
-        self.decide(store, wanted(financials("50")))
-        under_way = self.claim(store)
-        self.decide(store, wanted(financials("80")), at=51.0)
-        failed = [Move(one, State.FAILED, 52.0, reason="not Approved") for one in under_way]
-        store.record(to_leadbyte("c50.0", 52.0), failed, 52.0)
+        self.overtaken(store)
         assert len(self.finish(store, now=53.0)) == 1
         if dismissed:
             assert store.dismiss(Selection(), "overtaken", 60.0).leads == 1
@@ -910,11 +914,7 @@ class FeedbackContract:
     def test_what_a_resync_made_of_an_older_one_is_not_repeated_for_a_dismissed_newer_one(
         self, store: Store
     ) -> None:
-        self.decide(store, wanted(financials("50")))
-        under_way = self.claim(store)
-        self.decide(store, wanted(financials("80")), at=51.0)
-        failed = [Move(one, State.FAILED, 52.0, reason="not Approved") for one in under_way]
-        store.record(to_leadbyte("c50.0", 52.0), failed, 52.0)
+        self.overtaken(store)
         self.finish(store, State.FAILED, now=53.0, reason="busy")
         assert store.dismiss(Selection(reason="busy"), "twice", 60.0).leads == 1
         self.resync(store)
